@@ -168,11 +168,18 @@ mod tests {
         assert_eq!(digest.to_string(), text);
         assert!(digest.matches(b"x"));
         assert!(!digest.matches(b"y"));
-        assert_eq!("md5-00".parse::<TypedDigest>(), Err(DigestError::UnknownType("md5".into())));
+        assert_eq!(
+            "md5-00".parse::<TypedDigest>(),
+            Err(DigestError::UnknownType("md5".into()))
+        );
         assert_eq!("00".parse::<TypedDigest>(), Err(DigestError::NoType));
         assert_eq!(
             "sha256-00".parse::<TypedDigest>(),
-            Err(DigestError::Length { kind: "sha256", want: 64, got: 2 })
+            Err(DigestError::Length {
+                kind: "sha256",
+                want: 64,
+                got: 2
+            })
         );
     }
 

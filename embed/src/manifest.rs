@@ -101,8 +101,17 @@ impl Manifest {
 
     /// All file names that the manifest mentions.
     pub fn file_names(&self) -> Vec<&str> {
-        let artifacts = [Some(&self.kernel), Some(&self.initramfs), Some(&self.rootfs), self.iso.as_ref()];
-        let mut names: Vec<&str> = artifacts.into_iter().flatten().map(|a| a.file.as_str()).collect();
+        let artifacts = [
+            Some(&self.kernel),
+            Some(&self.initramfs),
+            Some(&self.rootfs),
+            self.iso.as_ref(),
+        ];
+        let mut names: Vec<&str> = artifacts
+            .into_iter()
+            .flatten()
+            .map(|a| a.file.as_str())
+            .collect();
         if let Some(image) = &self.image {
             names.push(&image.artifact.file);
             names.extend(image.signature.as_deref());
@@ -120,7 +129,11 @@ mod tests {
     use super::*;
 
     fn sample() -> Manifest {
-        let artifact = |file: &str| Artifact { file: file.into(), size: 1, sha256: Sha256Digest::of(b"x") };
+        let artifact = |file: &str| Artifact {
+            file: file.into(),
+            size: 1,
+            sha256: Sha256Digest::of(b"x"),
+        };
         Manifest {
             format: FORMAT,
             source: LiveImage {
@@ -136,14 +149,20 @@ mod tests {
             initramfs: artifact("i"),
             rootfs: artifact("r"),
             iso: None,
-            image: Some(ImageArtifact { artifact: artifact("m"), signature: Some("m.sig".into()) }),
+            image: Some(ImageArtifact {
+                artifact: artifact("m"),
+                signature: Some("m.sig".into()),
+            }),
         }
     }
 
     #[test]
     fn round_trips() {
         let manifest = sample();
-        assert_eq!(Manifest::parse(manifest.to_json().as_bytes()).unwrap(), manifest);
+        assert_eq!(
+            Manifest::parse(manifest.to_json().as_bytes()).unwrap(),
+            manifest
+        );
     }
 
     #[test]
@@ -159,6 +178,9 @@ mod tests {
     #[test]
     fn refuses_a_newer_format_by_its_number() {
         let text = sample().to_json().replace("\"format\": 1", "\"format\": 2");
-        assert!(matches!(Manifest::parse(text.as_bytes()), Err(ManifestError::Newer(2))));
+        assert!(matches!(
+            Manifest::parse(text.as_bytes()),
+            Err(ManifestError::Newer(2))
+        ));
     }
 }

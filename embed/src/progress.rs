@@ -7,7 +7,11 @@ use serde::{Deserialize, Serialize};
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "stage", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+#[serde(
+    tag = "stage",
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case"
+)]
 pub enum Progress {
     /// Writing is about to begin; until now the target was not touched.
     Started {
@@ -31,9 +35,10 @@ impl Progress {
     /// Whole per cent of a copy whose total is known.
     pub fn percent(&self) -> Option<u8> {
         match self {
-            Self::Copying { bytes, total: Some(total) } if *total > 0 => {
-                u8::try_from((bytes.saturating_mul(100) / total).min(100)).ok()
-            }
+            Self::Copying {
+                bytes,
+                total: Some(total),
+            } if *total > 0 => u8::try_from((bytes.saturating_mul(100) / total).min(100)).ok(),
             _ => None,
         }
     }

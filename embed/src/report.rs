@@ -29,13 +29,21 @@ pub struct Report {
 impl Report {
     /// A report of `event` at `uptime_ms` after the kernel's start.
     pub fn new(event: Event, uptime_ms: u64) -> Self {
-        Self { format: FORMAT, event, uptime_ms }
+        Self {
+            format: FORMAT,
+            event,
+            uptime_ms,
+        }
     }
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+#[serde(
+    tag = "event",
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case"
+)]
 pub enum Event {
     /// The live system is up.
     Live,
@@ -78,12 +86,21 @@ mod tests {
     fn wire_form_is_flat_and_stable() {
         let report = Report::new(Event::InstallProgress { percent: 40 }, 12_000);
         let json = serde_json::to_string(&report).unwrap();
-        assert_eq!(json, r#"{"format":1,"event":"install-progress","percent":40,"uptime-ms":12000}"#);
+        assert_eq!(
+            json,
+            r#"{"format":1,"event":"install-progress","percent":40,"uptime-ms":12000}"#
+        );
         assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
-        let identity = Identity { config_sha512: Sha512Digest::of(b""), result_sha256: Sha256Digest::of(b"") };
+        let identity = Identity {
+            config_sha512: Sha512Digest::of(b""),
+            result_sha256: Sha256Digest::of(b""),
+        };
         let report = Report::new(Event::Provisioned(identity), 1);
         let json = serde_json::to_string(&report).unwrap();
-        assert!(json.starts_with(r#"{"format":1,"event":"provisioned","config-sha512":"cf83"#), "{json}");
+        assert!(
+            json.starts_with(r#"{"format":1,"event":"provisioned","config-sha512":"cf83"#),
+            "{json}"
+        );
         assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
     }
 }
