@@ -1,0 +1,101 @@
+//! NetworkManager keyfiles for the first boot: collected from a directory, appended as one xz cpio
+//! to the initramfs of the default boot entry (upstream 0.27's form), applied there before
+//! Ignition may fetch anything.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use embed::contract::initrd::NETWORK_DIR;
+use embed::initrd::Archive;
+
+use super::FirstBootError;
+use super::bls::Entry;
+use super::root::BootRoot;
+
+/// Largest keyfile, bytes.
+const MAX_KEYFILE: u64 = 1024 * 1024;
+
+/// Initrd members start at multiples of this.
+const ALIGN: u64 = 4;
+
+/// One keyfile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keyfile {
+    /// File name.
+    pub name: String,
+    /// Content.
+    pub bytes: Vec<u8>,
+}
+
+/// The keyfiles of one machine, sorted by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keyfiles(Vec<Keyfile>);
+
+impl Keyfiles {
+    /// The regular files in `dir`, not those in directories below it.
+    pub fn from_dir(dir: &Path) -> io::Result<Self> {
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for entry in fs::read_dir(dir)? {
+            paths.push(entry?.path());
+        }
+        paths.sort_unstable();
+        let mut keyfiles = Vec::new();
+        for path in paths.into_iter().filter(|path| path.is_file()) {
+            let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+            let Some(name) = name else {
+                return Err(io::Error::other(format!("{}: name is not UTF-8", path.display())));
+            };
+            keyfiles.push(Keyfile { name, bytes: read_bounded(&path)? });
+        }
+        Ok(Self(keyfiles))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The keyfiles.
+    pub fn iter(&self) -> impl Iterator<Item = &Keyfile> {
+        self.0.iter()
+    }
+
+    /// Appends the archive to the initramfs that the default boot entry names.
+    pub(super) fn append_to_initramfs(&self, root: &BootRoot) -> Result<(), FirstBootError> {
+        let entry = Entry::default_of(root)?;
+        let initrd = entry.initrd()?.trim_start_matches('/');
+        let archive = self.to_archive()?;
+        root.extend(initrd, |length| {
+            let padding = usize::try_from(length.wrapping_neg() % ALIGN).unwrap_or(0);
+            let mut tail = vec![0; padding];
+            tail.extend_from_slice(&archive);
+            Ok(tail)
+        })
+    }
+
+    fn to_archive(&self) -> Result<Vec<u8>, FirstBootError> {
+        let mut archive = Archive::default();
+        for keyfile in &self.0 {
+            archive
+                .insert(&format!("{NETWORK_DIR}/{}", keyfile.name), keyfile.bytes.as_slice())
+                .map_err(|error| FirstBootError::Pack(io::Error::other(error)))?;
+        }
+        archive.to_xz_cpio().map_err(FirstBootError::Pack)
+    }
+}
+
+impl FromIterator<Keyfile> for Keyfiles {
+    fn from_iter<I: IntoIterator<Item = Keyfile>>(keyfiles: I) -> Self {
+        Self(keyfiles.into_iter().collect())
+    }
+}
+
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_KEYFILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_KEYFILE {
+        return Err(io::Error::other(format!("{} is larger than 1 MiB", path.display())));
+    }
+    Ok(bytes)
+}
