@@ -35,6 +35,8 @@ pub mod karg {
 
 /// Paths inside an initrd (relative, as cpio members are named).
 pub mod initrd {
+    /// The live system's program; an initramfs without it cannot become live media.
+    pub const LIVE_PROGRAM: &str = "usr/libexec/coreos-live";
     /// Stamp of a live initramfs; its content is the version of the live set.
     pub const LIVE_STAMP: &str = "etc/coreos-live-initramfs";
     /// [`crate::stream_hash::StreamHash`] of the one rootfs file that belongs to this initramfs.
