@@ -1,1 +1,4 @@
-//! Placeholder.
+//! Bootable media made from one verified OS image.
+#![forbid(unsafe_code)]
+
+pub mod iso;
