@@ -1,0 +1,157 @@
+//! The plan of an install: options from config files and command line ([`Options`]), merged, and
+//! what they mean together ([`Plan`]). No device, network or image is touched here.
+
+mod config_file;
+mod merge;
+mod options;
+mod resolve;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::PathBuf;
+
+use embed::digest::TypedDigest;
+use embed::kargs::Edit;
+
+use crate::firstboot::{Console, FirstbootArgs};
+
+pub use options::{FetchRetries, FetchRetriesError, NETWORK_DIR, Options, ProgressForm};
+
+/// Why options do not make a plan.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A config file could not be read.
+    #[error("cannot read config file {path}")]
+    ReadConfigFile {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A config file is not valid.
+    #[error("parsing installer config {path}:{line}:{column}: {reason}")]
+    ConfigFile {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1; 0 when it is not known.
+        line: u64,
+        /// Column, from 1; 0 when it is not known.
+        column: u64,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// The target was named twice.
+    #[error("destination device is given twice: {first} and {second}")]
+    TwoTargets {
+        /// The earlier one.
+        first: PathBuf,
+        /// The later one.
+        second: PathBuf,
+    },
+    /// No target was named.
+    #[error("no destination device is given")]
+    NoTarget,
+    /// Two options exclude each other.
+    #[error("{first} cannot be used with {second}")]
+    Conflict {
+        /// The one option.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// An option is useless without another.
+    #[error("{option} needs {needs}")]
+    Needs {
+        /// The option.
+        option: &'static str,
+        /// What is missing.
+        needs: &'static str,
+    },
+    /// The Ignition config would come by a scheme that is not read.
+    #[error("Ignition config URL {url} is neither http nor https")]
+    IgnitionScheme {
+        /// The URL.
+        url: String,
+    },
+    /// The Ignition config would come by plain http, unchecked.
+    #[error("refusing to fetch the Ignition config by plain http from {url}: nothing would check it")]
+    IgnitionInsecure {
+        /// The URL.
+        url: String,
+    },
+    /// A value that would break the file it is written to.
+    #[error("{option} value {value:?} holds a control character or, for a platform, white space")]
+    Word {
+        /// The option.
+        option: &'static str,
+        /// The value.
+        value: String,
+    },
+}
+
+/// Where the image comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageChoice {
+    /// A file.
+    File(PathBuf),
+    /// A URL.
+    Url(String),
+    /// The image that the running live system was booted from.
+    Medium,
+    /// The newest image of a stream.
+    Stream {
+        /// Directory of the metadata; `None` is the built-in one.
+        base_url: Option<String>,
+        /// Name of the stream.
+        name: String,
+        /// Architecture; `None` is this machine's.
+        architecture: Option<String>,
+    },
+}
+
+/// Where the Ignition config comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigSource {
+    /// A file.
+    File(PathBuf),
+    /// A URL.
+    Url(String),
+}
+
+/// What an install will do.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Where the image comes from.
+    pub image: ImageChoice,
+    /// Disk to write to.
+    pub target: PathBuf,
+    /// Key files to trust beside the built-in keys.
+    pub keyrings: Vec<PathBuf>,
+    /// Tolerate an absent signature.
+    pub insecure: bool,
+    /// Retries of each fetch.
+    pub retries: FetchRetries,
+    /// The machine's config.
+    pub config: Option<ConfigSource>,
+    /// Digest that the config must have.
+    pub config_digest: Option<TypedDigest>,
+    /// Platform ID to set.
+    pub platform: Option<String>,
+    /// Consoles to set.
+    pub consoles: Vec<Console>,
+    /// Network arguments of the first boot.
+    pub firstboot_args: Option<FirstbootArgs>,
+    /// Kernel argument edits.
+    pub kargs: Edit,
+    /// Directory of network keyfiles to take over.
+    pub network_dir: Option<PathBuf>,
+    /// Partition labels to keep, as globs.
+    pub save_labels: Vec<String>,
+    /// Partition numbers and ranges to keep.
+    pub save_indexes: Vec<String>,
+    /// Keep the half-written table after a failure.
+    pub preserve_on_error: bool,
+}

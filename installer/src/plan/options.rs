@@ -1,0 +1,172 @@
+//! The options of `install`, once: the same struct is the command line (clap) and the config file
+//! (serde, kebab-case keys, unknown keys refused). What a key means is the help text of its field.
+//!
+//! Nothing is checked across options here; that happens after merging, in [`super::resolve`].
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum, ValueHint};
+use embed::digest::TypedDigest;
+use serde::{Deserialize, Deserializer};
+
+use crate::firstboot::{Console, FirstbootArgs};
+
+/// Where NetworkManager keeps its keyfiles.
+pub const NETWORK_DIR: &str = "/etc/NetworkManager/system-connections/";
+
+/// What `install` is asked to do, by one config file or by the command line.
+#[derive(Args, Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Options {
+    /// Install by a YAML config file [repeatable]
+    ///
+    /// Keys are the long option names. Files are applied in the order given, then the command
+    /// line: lists add up, of single values the last wins.
+    #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    #[serde(skip)]
+    pub config_file: Vec<PathBuf>,
+
+    /// Fetch the image of this stream, for example `stable`
+    #[arg(short, long, value_name = "NAME", help_heading = "Image")]
+    pub stream: Option<String>,
+    /// Fetch the image from this URL; its signature is at URL.sig
+    #[arg(short = 'u', long, value_name = "URL", help_heading = "Image", value_hint = ValueHint::Url)]
+    pub image_url: Option<String>,
+    /// Use this image file; its signature is PATH.sig
+    #[arg(short = 'f', long, value_name = "PATH", help_heading = "Image", value_hint = ValueHint::FilePath)]
+    pub image_file: Option<PathBuf>,
+    /// Use the image of the live medium, and no network
+    #[arg(long, help_heading = "Image")]
+    pub offline: bool,
+    /// Architecture of the stream's image [default: this machine's]
+    #[arg(short, long, value_name = "NAME", help_heading = "Image")]
+    pub architecture: Option<String>,
+    /// Where stream metadata is; NAME.json is joined to it
+    #[arg(long, value_name = "URL", help_heading = "Image", value_hint = ValueHint::Url)]
+    pub stream_base_url: Option<String>,
+    /// Trust the OpenPGP keys in this file too [repeatable]
+    #[arg(long, value_name = "FILE", help_heading = "Image", value_hint = ValueHint::FilePath)]
+    pub keyring: Vec<PathBuf>,
+    /// Install an image that has no signature
+    ///
+    /// A signature that is there and does not verify is an error all the same.
+    #[arg(long, help_heading = "Image")]
+    pub insecure: bool,
+    /// Try a failed fetch N more times, or `infinite` [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Image")]
+    pub fetch_retries: Option<FetchRetries>,
+
+    /// Put this Ignition config on the disk
+    #[arg(short, long, visible_alias = "ignition", value_name = "PATH",
+          help_heading = "System", value_hint = ValueHint::FilePath)]
+    pub ignition_file: Option<PathBuf>,
+    /// Fetch the Ignition config from this URL now
+    #[arg(short = 'I', long, value_name = "URL", help_heading = "System", value_hint = ValueHint::Url)]
+    pub ignition_url: Option<String>,
+    /// Digest of the Ignition config, TYPE-HEX (sha256 or sha512)
+    #[arg(long, value_name = "DIGEST", help_heading = "System")]
+    #[serde(deserialize_with = "from_text")]
+    pub ignition_hash: Option<TypedDigest>,
+    /// Allow an Ignition config by plain http without a digest
+    #[arg(long, help_heading = "System")]
+    pub insecure_ignition: bool,
+    /// Ignition platform ID of the installed system
+    #[arg(short, long, value_name = "ID", help_heading = "System")]
+    pub platform: Option<String>,
+    /// Console of kernel and boot loader, for example `ttyS0,115200` [repeatable]
+    #[arg(long, value_name = "SPEC", help_heading = "System")]
+    pub console: Vec<Console>,
+    /// Network arguments for the first boot only
+    #[arg(long, value_name = "ARGS", hide = true)]
+    #[serde(skip)]
+    pub firstboot_args: Option<FirstbootArgs>,
+    /// Add a kernel argument [repeatable]
+    #[arg(long, value_name = "ARG", help_heading = "System")]
+    pub append_karg: Vec<String>,
+    /// Remove a kernel argument [repeatable]
+    #[arg(long, value_name = "ARG", help_heading = "System")]
+    pub delete_karg: Vec<String>,
+    /// Take over this system's NetworkManager keyfiles
+    #[arg(short = 'n', long, help_heading = "System")]
+    pub copy_network: bool,
+    /// Directory of the keyfiles for --copy-network
+    #[arg(long, value_name = "DIR", help_heading = "System", value_hint = ValueHint::DirPath)]
+    pub network_dir: Option<PathBuf>,
+
+    /// Keep partitions whose label matches, for example `data*` [repeatable]
+    #[arg(long, value_name = "GLOB", value_delimiter = ',', help_heading = "Disk")]
+    pub save_partlabel: Vec<String>,
+    /// Keep partitions by number or range, for example `5-` [repeatable]
+    #[arg(long, value_name = "ID", value_delimiter = ',', allow_hyphen_values = true, help_heading = "Disk")]
+    pub save_partindex: Vec<String>,
+    /// After a failure, leave the disk's partition table as it is
+    #[arg(long, help_heading = "Disk")]
+    pub preserve_on_error: bool,
+
+    /// How progress is shown [default: auto]
+    #[arg(long, value_name = "FORM", value_enum)]
+    #[serde(skip)]
+    pub progress: Option<ProgressForm>,
+
+    /// Disk to install to, for example /dev/sda
+    #[arg(required_unless_present = "config_file", value_hint = ValueHint::AnyPath)]
+    pub dest_device: Option<PathBuf>,
+}
+
+/// How often a failed fetch is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchRetries {
+    /// This many times.
+    Count(u32),
+    /// Until it works.
+    Infinite,
+}
+
+/// Why a number of retries was refused.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is neither a number nor `infinite`")]
+pub struct FetchRetriesError(String);
+
+impl FromStr for FetchRetries {
+    type Err = FetchRetriesError;
+    fn from_str(text: &str) -> Result<Self, FetchRetriesError> {
+        if text == "infinite" {
+            return Ok(Self::Infinite);
+        }
+        text.parse().map(Self::Count).map_err(|_| FetchRetriesError(text.to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for FetchRetries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// `--progress`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProgressForm {
+    /// A bar on a terminal, lines elsewhere.
+    Auto,
+    /// A bar on standard error.
+    Bar,
+    /// A line every few seconds on standard error.
+    Plain,
+    /// JSON lines on standard output.
+    Json,
+    /// Nothing.
+    None,
+}
+
+/// Reads a value of a type that has a text form.
+fn from_text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr,
+    T::Err: fmt::Display,
+{
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| text.parse().map_err(serde::de::Error::custom)).transpose()
+}
