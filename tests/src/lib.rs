@@ -1,1 +1,11 @@
-//! Placeholder.
+//! The harness: a private LAN, virtual machines with real firmware, and the programs under test.
+//!
+//! Used by the VM tests and by the `demo` program; nothing in the product depends on it.
+//! It knows no test case: what is expected of a machine stands in `tests/` and `bin/demo`.
+
+pub mod guest;
+pub mod lan;
+pub mod programs;
+pub mod scratch;
+pub mod server;
+pub mod vm;

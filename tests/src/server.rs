@@ -1,0 +1,151 @@
+//! `pxe-server serve` in a room of the private LAN, and its machine API as an observer sees it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use embed::report::Identity;
+use serde::Deserialize;
+
+use crate::lan::{Lan, PXE_SERVER, Service};
+use crate::programs;
+
+const PORT: u16 = 8080;
+
+/// The running server.
+#[derive(Debug)]
+pub struct PxeServer {
+    service: Service,
+    client: reqwest::blocking::Client,
+}
+
+/// A machine as `/api/v1/machines` shows it; fields that nobody here looks at are left out.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct MachineView {
+    /// MAC address, colon form.
+    pub mac: String,
+    /// Name of its state.
+    pub state: String,
+    /// What its first boot reported.
+    pub identity: Option<Identity>,
+    /// Events, oldest first.
+    pub timeline: Vec<EventView>,
+}
+
+/// One event of a timeline.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct EventView {
+    /// When, RFC 3339 in UTC.
+    pub time: String,
+    /// Name of the event.
+    pub event: String,
+    /// Milliseconds since the machine's first event.
+    pub since_start_ms: u64,
+    /// Fields of this event.
+    #[serde(flatten)]
+    pub fields: BTreeMap<String, serde_json::Value>,
+}
+
+impl EventView {
+    /// Field `name` as text; empty when absent.
+    pub fn field(&self, name: &str) -> String {
+        match self.fields.get(name) {
+            None => String::new(),
+            Some(serde_json::Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Machines {
+    machines: Vec<MachineView>,
+}
+
+impl PxeServer {
+    /// Starts the server for `site` on `lan` with its state in `state` and its log in `log`, and
+    /// waits until it answers.
+    pub fn start(lan: &Lan, site: &Path, state: &Path, log: &Path) -> Result<Self> {
+        let room = lan.room("pxe", PXE_SERVER)?;
+        let mut command = room.command(programs::program("pxe-server")?);
+        command
+            .arg("serve")
+            .arg("--site")
+            .arg(site)
+            .arg("--state")
+            .arg(state);
+        command.args(["--interface", "eth0", "--http-port", &PORT.to_string()]);
+        let mut service = room.serve("pxe-server", command, log)?;
+        let client = reqwest::blocking::Client::builder()
+            .timeout(Duration::from_secs(10))
+            .no_proxy()
+            .build()
+            .context("making an HTTP client")?;
+        let health = url("/healthz");
+        service.wait_ready(Duration::from_secs(20), || {
+            client
+                .get(&health)
+                .send()
+                .is_ok_and(|answer| answer.status().is_success())
+        })?;
+        Ok(Self { service, client })
+    }
+
+    /// All machines that the server has seen.
+    pub fn machines(&self) -> Result<Vec<MachineView>> {
+        let answer = self
+            .client
+            .get(url("/api/v1/machines"))
+            .send()
+            .context("asking the server for its machines")?;
+        let answer = answer
+            .error_for_status()
+            .context("asking the server for its machines")?;
+        let machines: Machines = answer.json().context("reading the server's machines")?;
+        Ok(machines.machines)
+    }
+
+    /// The machine `mac`, once the server has seen it.
+    pub fn machine(&self, mac: &str) -> Result<Option<MachineView>> {
+        Ok(self
+            .machines()?
+            .into_iter()
+            .find(|machine| machine.mac == mac))
+    }
+
+    /// Waits until the machine `mac` is in `state`.
+    pub fn wait_state(&mut self, mac: &str, state: &str, timeout: Duration) -> Result<MachineView> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            self.check()?;
+            let machine = self.machine(mac)?;
+            let now = machine
+                .as_ref()
+                .map_or("unknown", |machine| machine.state.as_str())
+                .to_owned();
+            match machine {
+                Some(machine) if machine.state == state => return Ok(machine),
+                _ if Instant::now() >= deadline => {
+                    bail!(
+                        "the server says `{now}` of {mac}, not `{state}`, after {} s",
+                        timeout.as_secs()
+                    )
+                }
+                _ => std::thread::sleep(Duration::from_millis(200)),
+            }
+        }
+    }
+
+    /// An error when the server has ended.
+    pub fn check(&mut self) -> Result<()> {
+        self.service.check()
+    }
+}
+
+/// Absolute URL of `path` on the server, as machines of the LAN reach it.
+pub fn url(path: &str) -> String {
+    format!("http://{PXE_SERVER}:{PORT}{path}")
+}
