@@ -1,2 +1,19 @@
-//! Placeholder.
+//! From an OS image to a disk: sources, verification, decoding, writing, sealing, first-boot
+//! configuration, and the `coreos-installer` command on top.
+//!
+//! The order that keeps an interrupted install unbootable is a chain of types, see [`seal`].
+//! Library modules neither print nor know hints; only [`cli`](self) code may.
+
+pub mod cancel;
+pub mod decode;
+pub mod disk;
+pub mod download;
 pub mod firstboot;
+pub mod plan;
+pub mod image;
+pub mod install;
+pub mod observe;
+pub mod pipeline;
+pub mod seal;
+pub mod source;
+pub mod verify;

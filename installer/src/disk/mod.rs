@@ -1,0 +1,84 @@
+//! Disks: what the image path asks of one ([`Disk`]), real block devices behind it, partition
+//! tables, partitions to keep, and the boot file system.
+//!
+//! Nothing here needs udev, a partition parser in the kernel, or device-mapper: partitions are
+//! found in the table itself and mounted by their offset.
+
+mod busy;
+mod device;
+pub mod saved;
+
+use std::fmt;
+use std::io;
+
+pub use busy::Use;
+pub use device::{TargetError, sector_size_of};
+pub use saved::{SaveFilter, SaveFilterError};
+
+/// Bytes at the start of a disk that are written last: MBR, partition table, and whatever boot
+/// code lies before the first partition.
+pub const HEAD: u64 = 1024 * 1024;
+
+/// Size of a logical sector, bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SectorSize {
+    /// 512
+    B512,
+    /// 4096
+    B4096,
+}
+
+impl SectorSize {
+    /// In bytes.
+    pub fn bytes(self) -> u32 {
+        match self {
+            Self::B512 => 512,
+            Self::B4096 => 4096,
+        }
+    }
+
+    /// The size that has so many bytes.
+    pub fn from_bytes(bytes: u32) -> Option<Self> {
+        match bytes {
+            512 => Some(Self::B512),
+            4096 => Some(Self::B4096),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for SectorSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.bytes())
+    }
+}
+
+/// What the image path asks of a disk. Offsets and lengths are bytes; those of writes are
+/// multiples of the sector size.
+///
+/// A write may stay in caches until [`Disk::flush`] returns, and until then may reach the medium
+/// in any order or not at all.
+pub trait Disk: Send + Sync {
+    /// Size in bytes.
+    fn len(&self) -> u64;
+
+    /// Whether it has no room at all.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Logical sector size.
+    fn sector_size(&self) -> SectorSize;
+
+    /// Fills `buf` from `offset`.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()>;
+
+    /// Writes all of `data` at `offset`.
+    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()>;
+
+    /// Makes `len` bytes from `offset` read as zeroes, in the cheapest way that guarantees it.
+    fn zero_range(&self, offset: u64, len: u64) -> io::Result<()>;
+
+    /// Makes everything written so far durable.
+    fn flush(&self) -> io::Result<()>;
+}

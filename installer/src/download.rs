@@ -1,0 +1,1 @@
+//! Fetching artifacts to files, verified, with their signatures beside them.

@@ -1,0 +1,1 @@
+//! The order of an install as a chain of types.

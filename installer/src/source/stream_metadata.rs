@@ -1,0 +1,175 @@
+//! Stream metadata: which artifacts a stream publishes, as JSON documents of the shape
+//! `architectures.ARCH.artifacts.PLATFORM.formats.FORMAT.TYPE.{location, signature, sha256}`
+//! (coreos/stream-metadata). Unknown members are ignored.
+
+use std::collections::BTreeMap;
+
+use embed::digest::Sha256Digest;
+use serde::Deserialize;
+
+use super::http::Fetcher;
+use super::{
+    DigestAuthority, ExpectedDigest, ImageStream, Retries, SourceError, StreamQuery,
+};
+use crate::cancel::Cancel;
+use crate::observe::Observer;
+
+/// The largest metadata document that is read, bytes.
+const MAX_METADATA: u64 = 16 * 1024 * 1024;
+
+/// A stream's document.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct StreamMetadata {
+    /// Stream name.
+    pub stream: String,
+    /// By architecture.
+    pub architectures: BTreeMap<String, Architecture>,
+}
+
+/// What a stream has for an architecture.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Architecture {
+    /// By platform.
+    #[serde(default)]
+    pub artifacts: BTreeMap<String, Platform>,
+}
+
+/// What a stream has for a platform.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Platform {
+    /// By format, then by artifact type (`disk`; for pxe `kernel`, `initramfs`, `rootfs`).
+    #[serde(default)]
+    pub formats: BTreeMap<String, BTreeMap<String, Artifact>>,
+}
+
+/// One published file.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Artifact {
+    /// URL of the file.
+    pub location: String,
+    /// URL of its detached signature.
+    pub signature: String,
+    /// Digest of the file's bytes.
+    #[serde(default)]
+    pub sha256: Option<Sha256Digest>,
+}
+
+impl StreamMetadata {
+    /// Fetches the document of `stream` below `base_url`.
+    pub fn fetch(
+        base_url: &str,
+        stream: &str,
+        retries: Retries,
+        observer: &dyn Observer,
+        cancel: &Cancel,
+    ) -> Result<Self, SourceError> {
+        fetch_with(&Fetcher::new(retries, observer, cancel)?, base_url, stream)
+    }
+
+    /// All artifacts of a format, by type.
+    pub fn artifacts(&self, query: &StreamQuery) -> Result<&BTreeMap<String, Artifact>, SourceError> {
+        self.architectures
+            .get(&query.architecture)
+            .and_then(|a| a.artifacts.get(&query.platform))
+            .and_then(|p| p.formats.get(&query.format))
+            .ok_or_else(|| SourceError::NoArtifact {
+                stream: query.stream.clone(),
+                architecture: query.architecture.clone(),
+                platform: query.platform.clone(),
+                format: query.format.clone(),
+            })
+    }
+
+    /// The artifact of a format that consists of one.
+    pub fn image(&self, query: &StreamQuery) -> Result<&Artifact, SourceError> {
+        let artifacts = self.artifacts(query)?;
+        match (artifacts.values().next(), artifacts.len()) {
+            (Some(artifact), 1) => Ok(artifact),
+            (_, count) => Err(SourceError::SeveralArtifacts {
+                stream: query.stream.clone(),
+                format: query.format.clone(),
+                count,
+            }),
+        }
+    }
+}
+
+pub(crate) fn fetch_with(
+    fetcher: &Fetcher<'_>,
+    base_url: &str,
+    stream: &str,
+) -> Result<StreamMetadata, SourceError> {
+    let url = format!("{}/{stream}.json", base_url.trim_end_matches('/'));
+    let bytes = fetcher.get_small(&url, MAX_METADATA)?;
+    serde_json::from_slice(&bytes).map_err(|source| SourceError::Metadata { url, source })
+}
+
+/// Opens one artifact with its own signature URL and digest.
+pub(crate) fn open_artifact(
+    fetcher: &Fetcher<'_>,
+    artifact: &Artifact,
+) -> Result<ImageStream, SourceError> {
+    let mut stream = fetcher.open_signed(&artifact.location, &artifact.signature)?;
+    stream.digest = artifact
+        .sha256
+        .map(|sha256| ExpectedDigest { sha256, authority: DigestAuthority::StreamMetadata });
+    Ok(stream)
+}
+
+/// Opens the one image that `query` names.
+pub(super) fn open(
+    query: &StreamQuery,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<ImageStream, SourceError> {
+    let fetcher = Fetcher::new(query.retries, observer, cancel)?;
+    let metadata = fetch_with(&fetcher, &query.base_url, &query.stream)?;
+    open_artifact(&fetcher, metadata.image(query)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOC: &str = r#"{"stream":"stable","metadata":{"last-modified":"x"},"architectures":{"x86_64":{
+        "artifacts":{"metal":{"release":"1","formats":{
+          "raw.xz":{"disk":{"location":"http://h/i.raw.xz","signature":"http://h/i.raw.xz.sig",
+            "sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
+          "pxe":{"kernel":{"location":"http://h/k","signature":"http://h/k.sig"},
+                 "rootfs":{"location":"http://h/r","signature":"http://h/r.sig"}}}}},
+        "images":{}}}}"#;
+
+    fn query(format: &str) -> StreamQuery {
+        StreamQuery {
+            base_url: "http://h/streams/".into(),
+            stream: "stable".into(),
+            architecture: "x86_64".into(),
+            platform: "metal".into(),
+            format: format.into(),
+            retries: Retries::Count(0),
+        }
+    }
+
+    #[test]
+    fn an_image_is_found_by_architecture_platform_and_format() {
+        let metadata: StreamMetadata = serde_json::from_str(DOC).unwrap();
+        let image = metadata.image(&query("raw.xz")).unwrap();
+        assert_eq!(image.location, "http://h/i.raw.xz");
+        assert_eq!(image.sha256, Some(Sha256Digest::of(b"")));
+    }
+
+    #[test]
+    fn a_format_of_several_files_is_no_image() {
+        let metadata: StreamMetadata = serde_json::from_str(DOC).unwrap();
+        let error = metadata.image(&query("pxe")).unwrap_err();
+        assert!(matches!(error, SourceError::SeveralArtifacts { count: 2, .. }), "{error:?}");
+        assert_eq!(metadata.artifacts(&query("pxe")).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_missing_format_is_named() {
+        let metadata: StreamMetadata = serde_json::from_str(DOC).unwrap();
+        let error = metadata.image(&query("4k.raw.xz")).unwrap_err();
+        assert!(matches!(error, SourceError::NoArtifact { format, .. } if format == "4k.raw.xz"));
+    }
+}

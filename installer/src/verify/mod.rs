@@ -1,0 +1,216 @@
+//! Whether the bytes of an image are the ones that somebody vouches for.
+//!
+//! A [`Check`] is prepared before anything is written (keys read, signature present); it runs
+//! beside the decoder on the bytes *as published*, still compressed; and only its end, after the
+//! last byte, gives a [`Verified`]. That value is what [`crate::seal`] asks for.
+
+mod gpg;
+mod keyring;
+mod running;
+
+use std::io;
+use std::path::PathBuf;
+
+use embed::digest::Sha256Digest;
+
+use crate::source::{DigestAuthority, ImageStream, Signature};
+
+pub use keyring::Keyring;
+pub(crate) use running::{Feed, Running};
+
+/// What to do about an absent signature. A signature that is there is always checked, and must
+/// be good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignaturePolicy {
+    /// Refuse an image without one.
+    #[default]
+    Require,
+    /// Take an image without one on trust (`--insecure`).
+    TolerateAbsent,
+}
+
+/// Why the bytes are believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trust {
+    /// A key of the keyring signed them.
+    Signature {
+        /// Fingerprint of the signing key, upper-case hex.
+        key: String,
+    },
+    /// They have the digest that the live medium's builder wrote down.
+    Digest(Sha256Digest),
+    /// Nobody vouches for them; the user chose to go on without a signature.
+    InsecureChoice,
+}
+
+/// Proof that a source was read to its end and that all its bytes passed their check.
+///
+/// There is no other way to get one than [`crate::pipeline::Pipeline::finish`].
+#[derive(Debug)]
+pub struct Verified {
+    trust: Trust,
+    bytes: u64,
+}
+
+impl Verified {
+    /// Why the bytes are believed.
+    pub fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// How many bytes were checked: the size of the source as published.
+    pub fn source_bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+/// Why an image was not believed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// No signature, and one is required.
+    #[error("{name} has no signature at {looked_at}{}", status.map(|s| format!(" (HTTP status {s})")).unwrap_or_default())]
+    NoSignature {
+        /// The image.
+        name: String,
+        /// Where it was expected.
+        looked_at: String,
+        /// The server's answer, if a server was asked.
+        status: Option<u16>,
+    },
+    /// The signature does not match the bytes: one of the two was changed, or they do not belong
+    /// together.
+    #[error("the signature by key {key} does not match the {bytes} bytes read from {name}")]
+    BadSignature {
+        /// The image.
+        name: String,
+        /// Key ID or fingerprint that the signature names.
+        key: String,
+        /// Bytes read.
+        bytes: u64,
+    },
+    /// Signed by a key that is not in the keyring.
+    #[error("{name} is signed by key {key}, which is not among the {known} trusted keys")]
+    UnknownKey {
+        /// The image.
+        name: String,
+        /// Key ID that the signature names.
+        key: String,
+        /// How many keys the keyring holds.
+        known: usize,
+    },
+    /// A matching signature by a key past its end.
+    #[error("{name} is signed by key {key}, which has expired")]
+    ExpiredKey {
+        /// The image.
+        name: String,
+        /// Fingerprint.
+        key: String,
+    },
+    /// A matching signature that has itself expired.
+    #[error("the signature of {name} by key {key} has expired")]
+    ExpiredSignature {
+        /// The image.
+        name: String,
+        /// Fingerprint.
+        key: String,
+    },
+    /// A matching signature by a key that its owner withdrew.
+    #[error("{name} is signed by key {key}, which was revoked")]
+    RevokedKey {
+        /// The image.
+        name: String,
+        /// Fingerprint.
+        key: String,
+    },
+    /// What lies at the signature's place is no OpenPGP signature.
+    #[error("the signature of {name} is not an OpenPGP signature")]
+    NotASignature {
+        /// The image.
+        name: String,
+    },
+    /// The bytes do not have the digest that they must have.
+    #[error("{name} has sha256 {got}; it must be {want}")]
+    Digest {
+        /// The image.
+        name: String,
+        /// What it must be.
+        want: Sha256Digest,
+        /// What it is.
+        got: Sha256Digest,
+    },
+    /// A key file or directory that cannot be read.
+    #[error("cannot read the key file {}", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A key file without an OpenPGP public key.
+    #[error("{} holds no OpenPGP public key", path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The check's temporary directory could not be made.
+    #[error("cannot make a temporary directory for the signature check")]
+    Home(#[source] io::Error),
+    /// gpg is missing or does not work.
+    #[error("gpg does not work")]
+    Engine(#[source] gpgme::Error),
+    /// The source was not read to its end, so there is nothing to say about it.
+    #[error("{name} was not read to its end")]
+    Incomplete {
+        /// The image.
+        name: String,
+    },
+}
+
+/// A check that is ready to run over an image's bytes.
+#[derive(Debug)]
+pub struct Check {
+    name: String,
+    basis: Basis,
+    /// A digest that must hold beside the basis.
+    digest: Option<Sha256Digest>,
+}
+
+#[derive(Debug)]
+enum Basis {
+    Signature { gpg: gpg::Gpg, signature: Vec<u8> },
+    Digest,
+    InsecureChoice,
+}
+
+impl Check {
+    /// Decides how `stream` will be verified and prepares it: reads the keys, and refuses an
+    /// absent signature if `policy` does.
+    pub fn prepare(
+        stream: &ImageStream,
+        policy: SignaturePolicy,
+        keyring: &Keyring,
+    ) -> Result<Self, VerifyError> {
+        let name = stream.name.clone();
+        let digest = stream.digest.map(|d| d.sha256);
+        let basis = match (&stream.signature, stream.digest.map(|d| d.authority)) {
+            (Signature::Detached(signature), _) => {
+                Basis::Signature { gpg: gpg::Gpg::new(keyring)?, signature: signature.clone() }
+            }
+            (Signature::Absent { .. }, Some(DigestAuthority::LiveMedium)) => Basis::Digest,
+            (Signature::Absent { looked_at, status }, _) => match policy {
+                SignaturePolicy::TolerateAbsent => Basis::InsecureChoice,
+                SignaturePolicy::Require => {
+                    let looked_at = looked_at.clone();
+                    return Err(VerifyError::NoSignature { name, looked_at, status: *status });
+                }
+            },
+        };
+        Ok(Self { name, basis, digest })
+    }
+}
+
+#[cfg(test)]
+mod tests;
