@@ -8,7 +8,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use embed::digest::Sha256Digest;
 
 const SIZE: u64 = 1 << 30;
@@ -29,12 +29,25 @@ impl Image {
     pub fn make(directory: &Path) -> Result<Self> {
         let raw = directory.join("image.raw");
         let data_bytes = fill(&raw)?;
-        run(Command::new("sgdisk").args(["-n", "1:2048:0", "-c", "1:data"]).arg(&raw))?;
-        for line in ["zstd -q -3 -k image.raw -o image.zst", "gzip -c -6 image.raw > image.gz", "xz -T0 -1 -c image.raw > image.xz"] {
-            run(Command::new("bash").args(["-c", line]).current_dir(directory))?;
+        run(Command::new("sgdisk")
+            .args(["-n", "1:2048:0", "-c", "1:data"])
+            .arg(&raw))?;
+        for line in [
+            "zstd -q -3 -k image.raw -o image.zst",
+            "gzip -c -6 image.raw > image.gz",
+            "xz -T0 -1 -c image.raw > image.xz",
+        ] {
+            run(Command::new("bash")
+                .args(["-c", line])
+                .current_dir(directory))?;
         }
         let (digest, size) = Sha256Digest::of_reader(File::open(&raw)?)?;
-        Ok(Self { directory: directory.to_owned(), size, percent_data: data_bytes * 100 / size, digest })
+        Ok(Self {
+            directory: directory.to_owned(),
+            size,
+            percent_data: data_bytes * 100 / size,
+            digest,
+        })
     }
 
     /// The image in one form: `raw`, `zst`, `gz` or `xz`.
@@ -45,7 +58,11 @@ impl Image {
     /// Fails unless `disk` begins with the image.
     pub fn is_on(&self, disk: &Path) -> Result<()> {
         let (digest, _) = Sha256Digest::of_reader(File::open(disk)?.take(self.size))?;
-        ensure!(digest == self.digest, "{} does not hold the image", disk.display());
+        ensure!(
+            digest == self.digest,
+            "{} does not hold the image",
+            disk.display()
+        );
         Ok(())
     }
 }
@@ -83,7 +100,11 @@ fn real_files() -> Result<Vec<PathBuf>> {
         for entry in fs::read_dir(&directory)?.flatten() {
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => directories.push(entry.path()),
-                Ok(kind) if kind.is_file() && entry.metadata().is_ok_and(|m| m.len() > 64 << 10) => files.push(entry.path()),
+                Ok(kind)
+                    if kind.is_file() && entry.metadata().is_ok_and(|m| m.len() > 64 << 10) =>
+                {
+                    files.push(entry.path())
+                }
                 _ => {}
             }
         }
@@ -99,9 +120,18 @@ impl LoopDisk {
     /// Attaches a new file of `size` bytes.
     pub fn attach(file: &Path, size: u64) -> Result<Self> {
         File::create(file)?.set_len(size)?;
-        let output = Command::new("losetup").args(["--find", "--show", "--direct-io=off"]).arg(file).output()?;
-        ensure!(output.status.success(), "losetup failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-        Ok(Self(PathBuf::from(String::from_utf8(output.stdout)?.trim())))
+        let output = Command::new("losetup")
+            .args(["--find", "--show", "--direct-io=off"])
+            .arg(file)
+            .output()?;
+        ensure!(
+            output.status.success(),
+            "losetup failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        Ok(Self(PathBuf::from(
+            String::from_utf8(output.stdout)?.trim(),
+        )))
     }
 
     /// The device.
@@ -112,7 +142,10 @@ impl LoopDisk {
 
 impl Drop for LoopDisk {
     fn drop(&mut self) {
-        let detached = Command::new("losetup").arg("--detach").arg(&self.0).status();
+        let detached = Command::new("losetup")
+            .arg("--detach")
+            .arg(&self.0)
+            .status();
         if !detached.is_ok_and(|status| status.success()) {
             eprintln!("warning: {} is still attached", self.0.display());
         }
@@ -122,7 +155,9 @@ impl Drop for LoopDisk {
 /// RAM when there is room, so that the disk below does not decide.
 pub fn fastest_directory() -> &'static str {
     let free = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("MemAvailable:"))?;
         line.split_whitespace().nth(1)?.parse::<u64>().ok()
     });
     match free {
@@ -132,7 +167,13 @@ pub fn fastest_directory() -> &'static str {
 }
 
 fn run(command: &mut Command) -> Result<()> {
-    let output = command.output().with_context(|| format!("running {command:?}"))?;
-    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim());
+    let output = command
+        .output()
+        .with_context(|| format!("running {command:?}"))?;
+    ensure!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
     Ok(())
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{ensure, Result};
-use nix::sys::resource::{getrusage, UsageWho};
+use anyhow::{Result, ensure};
+use nix::sys::resource::{UsageWho, getrusage};
 
 /// Medians of one comparison.
 pub struct Row {
@@ -35,7 +35,10 @@ pub fn interleave(
             costs.1.push(pair.2);
         }
     }
-    Ok(Row { ours: medians(&costs.0), peer: medians(&costs.1) })
+    Ok(Row {
+        ours: medians(&costs.0),
+        peer: medians(&costs.1),
+    })
 }
 
 fn measure(mut command: Command) -> Result<Cost> {
@@ -43,20 +46,32 @@ fn measure(mut command: Command) -> Result<Cost> {
     let start = Instant::now();
     let output = command.stdin(Stdio::null()).output()?;
     let wall = start.elapsed().as_secs_f64();
-    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim());
-    Ok(Cost { wall, cpu: (children_cpu()? - before).as_secs_f64() })
+    ensure!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(Cost {
+        wall,
+        cpu: (children_cpu()? - before).as_secs_f64(),
+    })
 }
 
 fn children_cpu() -> Result<Duration> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let seconds = |time: nix::sys::time::TimeVal| {
-        Duration::from_micros(u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or_default())
+        Duration::from_micros(
+            u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or_default(),
+        )
     };
     Ok(seconds(usage.user_time()) + seconds(usage.system_time()))
 }
 
 fn medians(costs: &[Cost]) -> Cost {
-    Cost { wall: median(costs, |cost| cost.wall), cpu: median(costs, |cost| cost.cpu) }
+    Cost {
+        wall: median(costs, |cost| cost.wall),
+        cpu: median(costs, |cost| cost.cpu),
+    }
 }
 
 fn median(costs: &[Cost], figure: impl Fn(&Cost) -> f64) -> f64 {
@@ -68,6 +83,11 @@ fn median(costs: &[Cost], figure: impl Fn(&Cost) -> f64) -> f64 {
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let part = |a: f64, b: f64| format!("{a:>9.2}s {b:>9.2}s {:>7.2}", a / b);
-        write!(f, "{} {}", part(self.ours.wall, self.peer.wall), part(self.ours.cpu, self.peer.cpu))
+        write!(
+            f,
+            "{} {}",
+            part(self.ours.wall, self.peer.wall),
+            part(self.ours.cpu, self.peer.cpu)
+        )
     }
 }
