@@ -1,0 +1,20 @@
+#!/bin/bash
+# cloud.sh METAL OUT: the image as a cloud would get it: a copy whose boot entry names the platform
+# `qemu`, so that Ignition takes its config from the hypervisor. debugfs edits the boot partition
+# inside the file.
+set -euo pipefail
+metal=${1:?} out=${2:?}
+entry=/loader/entries/coreos-1.conf
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+cp --reflink=auto --sparse=always "$metal" "$out"
+start=$(sgdisk --info=3 "$out" | awk '/^First sector:/ { print $3 }')
+boot="$out?offset=$((start * 512))"
+debugfs -R "dump $entry $work/entry" "$boot" 2>/dev/null
+sed -i 's/\bignition\.platform\.id=metal\b/ignition.platform.id=qemu/' "$work/entry"
+grep -q ignition.platform.id=qemu "$work/entry"
+printf '%s\n' "rm $entry" "write $work/entry $entry" "sif $entry mode 0100644" |
+    debugfs -w -f - "$boot" >/dev/null 2>&1
+debugfs -R "dump $entry $work/written" "$boot" 2>/dev/null
+cmp "$work/entry" "$work/written"
