@@ -1,0 +1,7 @@
+//! The `iso-builder` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    iso_builder::cli::run()
+}

@@ -1,0 +1,159 @@
+//! The verified raw image on disk: the installer decodes and checks it, this module keeps its proof
+//! together with the file.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use embed::contract::initrd::DISK_IMAGE;
+use embed::progress::Progress;
+use installer::cancel::Cancel;
+use installer::image::{ImageFacts, unpack_verified};
+use installer::observe::{Observer, Silent};
+use installer::source::{Location, Signature, SourceError};
+use installer::verify::{Trust, Verified};
+
+use crate::image::{ImageError, OsImage};
+use crate::options::BuildOptions;
+use crate::watch::Watch;
+
+/// Largest signature that is read, bytes.
+const MAX_SIGNATURE: u64 = 1 << 20;
+
+/// Why there is no verified image.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnpackError {
+    /// The image cannot be opened.
+    #[error("cannot open it")]
+    Source(#[source] SourceError),
+    /// The signature that was named cannot be read.
+    #[error("cannot read the signature {path}")]
+    Signature {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It is not what its publisher signed, or cannot be decoded.
+    #[error("cannot verify and unpack it")]
+    Image(#[source] installer::pipeline::ImageError),
+    /// No place for the raw image.
+    #[error("cannot write {path}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A verified raw image in a directory that holds nothing else.
+#[derive(Debug)]
+pub struct Unpacked {
+    /// The directory.
+    pub dir: PathBuf,
+    /// The signature's file, if there is one.
+    pub signature: Option<PathBuf>,
+    file: File,
+    facts: ImageFacts,
+    verified: Verified,
+}
+
+impl Unpacked {
+    /// Opens the image.
+    pub fn open(&self) -> Result<OsImage, ImageError> {
+        OsImage::open(
+            self.file.try_clone().map_err(ImageError::Open)?,
+            &self.facts,
+            &self.verified,
+        )
+    }
+
+    /// Why the image is believed.
+    pub fn trust(&self) -> &Trust {
+        self.verified.trust()
+    }
+}
+
+struct Forward<'a>(&'a dyn Watch);
+
+impl Observer for Forward<'_> {
+    fn event(&self, progress: Progress) {
+        if let Progress::Copying { bytes, total } = progress {
+            self.0.bytes(bytes, total);
+        }
+    }
+}
+
+/// Decodes and verifies the image that `options` name into the new directory `dir`.
+pub fn unpack(
+    options: &BuildOptions,
+    dir: PathBuf,
+    watch: &dyn Watch,
+    cancel: &Cancel,
+) -> Result<Unpacked, UnpackError> {
+    let location = Location::File(options.image.clone());
+    let mut stream = location
+        .open(&Silent, cancel)
+        .map_err(UnpackError::Source)?;
+    let mut signature = None;
+    if let Some(path) = &options.signature {
+        let bytes = read_signature(path).map_err(|source| UnpackError::Signature {
+            path: path.clone(),
+            source,
+        })?;
+        stream.signature = Signature::Detached(bytes);
+        signature = Some(path.clone());
+    } else if matches!(stream.signature, Signature::Detached(_)) {
+        signature = Some(beside(&options.image));
+    }
+    let path = dir.join(DISK_IMAGE);
+    let failed = |source| UnpackError::File {
+        path: path.clone(),
+        source,
+    };
+    fs::create_dir(&dir).map_err(failed)?;
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .map_err(failed)?;
+    let unpacked = unpack_verified(
+        stream,
+        options.policy,
+        &options.keyring,
+        &file,
+        &Forward(watch),
+        cancel,
+    );
+    let (verified, facts) = unpacked.map_err(UnpackError::Image)?;
+    Ok(Unpacked {
+        dir,
+        signature,
+        file,
+        facts,
+        verified,
+    })
+}
+
+fn read_signature(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(MAX_SIGNATURE + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_SIGNATURE {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(bytes)
+}
+
+fn beside(image: &Path) -> PathBuf {
+    let mut name = OsString::from(image);
+    name.push(".sig");
+    PathBuf::from(name)
+}
