@@ -1,1 +1,28 @@
-//! Placeholder.
+//! What runs inside a CoreOS-style system at boot: finding and mounting the live root, handing the
+//! config to Ignition, growing the disk on its first boot, the unattended install, and the report
+//! of what a first boot made.
+//!
+//! One program, `coreos-live`, runs each step as a subcommand of a systemd unit. How media are
+//! made and who serves them is not known here; the names shared with those are
+//! [`embed::contract`].
+
+pub mod boot_generator;
+pub mod cli;
+pub mod config;
+pub mod console;
+pub mod discover;
+pub mod failure;
+pub mod fetch;
+pub mod firstboot;
+pub mod generator;
+pub mod gpt;
+pub mod grow;
+pub mod install;
+pub mod memory;
+pub mod mount;
+pub mod network;
+pub mod report;
+pub mod rootfs;
+pub mod superblock;
+mod sys;
+pub mod unit_files;

@@ -1,0 +1,223 @@
+//! Downloads a file whose chunk hashes are known: each chunk is checked before it is kept, and a
+//! broken or wrong transfer goes on at the first chunk that is missing.
+//!
+//! HTTP Range (RFC 9110 section 14); a server without it is read again from the start, and what is
+//! already there is skipped. Where the file is kept is the caller's.
+
+use std::io::{self, Read, Write};
+use std::time::Duration;
+
+use embed::stream_hash::{StreamHash, StreamHashError};
+use reqwest::StatusCode;
+use reqwest::blocking::{Client, Response};
+use reqwest::header::{CONTENT_RANGE, RANGE};
+
+/// A transfer may stand still this long.
+const STALL: Duration = Duration::from_secs(60);
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How stubborn a download is.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// Failures in a row, without a new verified chunk, after which it gives up.
+    pub failures: u32,
+    /// Time between a failure and the next attempt.
+    pub pause: Duration,
+}
+
+impl Policy {
+    /// For a live root: the network may still be coming up.
+    pub const ROOTFS: Self = Self { failures: 8, pause: Duration::from_secs(3) };
+}
+
+/// Why one attempt ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttemptError {
+    /// No connection, or it broke.
+    #[error("transfer failed")]
+    Transport(#[source] reqwest::Error),
+    /// An answer that may be better next time.
+    #[error("server answered {0}")]
+    Status(StatusCode),
+    /// The body broke off.
+    #[error("connection broke at byte {offset}")]
+    Broken {
+        /// Bytes received.
+        offset: u64,
+        /// Reason.
+        #[source]
+        source: io::Error,
+    },
+    /// What arrived is not what was expected.
+    #[error("wrong data")]
+    Wrong(#[source] StreamHashError),
+}
+
+/// Why there is no file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// An answer that will not change.
+    #[error("server answered {status} for {url}")]
+    Refused {
+        /// What was asked for.
+        url: String,
+        /// The answer.
+        status: StatusCode,
+    },
+    /// Too many failures.
+    #[error("cannot download {url}: {failures} attempts failed")]
+    GaveUp {
+        /// What was asked for.
+        url: String,
+        /// Failures in a row.
+        failures: u32,
+        /// The last one.
+        #[source]
+        source: AttemptError,
+    },
+    /// A verified chunk could not be kept.
+    #[error("cannot store the download")]
+    Store(#[source] io::Error),
+    /// The HTTP client could not be set up.
+    #[error("cannot set up HTTP client")]
+    Client(#[source] reqwest::Error),
+}
+
+/// What happens on the way, for whoever watches.
+#[derive(Debug)]
+pub enum Notice<'a> {
+    /// So many of so many chunks are verified and kept.
+    Chunks {
+        /// Kept.
+        done: usize,
+        /// Expected.
+        total: usize,
+    },
+    /// An attempt failed; another follows.
+    Retry(&'a AttemptError),
+}
+
+/// An HTTP client that gives up on transfers that stand still.
+pub fn client() -> Result<Client, FetchError> {
+    Client::builder().timeout(STALL).connect_timeout(CONNECT).build().map_err(FetchError::Client)
+}
+
+/// Downloads `url` to `out`; `out` receives only bytes that `want` vouches for, in order. Returns
+/// the length in bytes.
+pub fn fetch(
+    client: &Client,
+    url: &str,
+    want: &StreamHash,
+    out: &mut impl Write,
+    policy: Policy,
+    mut notice: impl FnMut(Notice<'_>),
+) -> Result<u64, FetchError> {
+    let mut state = State { want, out, next: 0, length: 0 };
+    let mut failures = 0;
+    loop {
+        let before = state.next;
+        let error = match state.attempt(client, url, &mut notice) {
+            Ok(()) => return Ok(state.length),
+            Err(Ended::Fatal(error)) => return Err(error),
+            Err(Ended::Attempt(error)) => error,
+        };
+        failures = if state.next > before { 1 } else { failures + 1 };
+        if failures >= policy.failures {
+            return Err(FetchError::GaveUp { url: url.to_owned(), failures, source: error });
+        }
+        notice(Notice::Retry(&error));
+        std::thread::sleep(policy.pause);
+    }
+}
+
+enum Ended {
+    Fatal(FetchError),
+    Attempt(AttemptError),
+}
+
+struct State<'a, W> {
+    want: &'a StreamHash,
+    out: &'a mut W,
+    next: usize,
+    length: u64,
+}
+
+impl<W: Write> State<'_, W> {
+    fn attempt(&mut self, client: &Client, url: &str, notice: &mut impl FnMut(Notice<'_>)) -> Result<(), Ended> {
+        let mut request = client.get(url);
+        if self.length > 0 {
+            request = request.header(RANGE, format!("bytes={}-", self.length));
+        }
+        let mut response = request.send().map_err(|error| Ended::Attempt(AttemptError::Transport(error)))?;
+        check_status(&response, url)?;
+        if self.length > 0 && !continues_at(&response, self.length) {
+            let skipped = io::copy(&mut response.by_ref().take(self.length), &mut io::sink()).map_err(|e| broken(0, e))?;
+            if skipped < self.length {
+                return Err(wrong(StreamHashError::Truncated { offset: skipped }));
+            }
+        }
+        let total = self.want.chunks();
+        while self.next < total {
+            let chunk = self.read_chunk(&mut response)?;
+            self.want.check(self.next, &chunk).map_err(|error| self.explain(error, chunk.len()))?;
+            self.out.write_all(&chunk).map_err(|error| Ended::Fatal(FetchError::Store(error)))?;
+            self.next += 1;
+            self.length += chunk.len() as u64;
+            notice(Notice::Chunks { done: self.next, total });
+        }
+        let surplus = response.read(&mut [0u8; 1]).map_err(|error| broken(self.length, error))?;
+        if surplus > 0 {
+            return Err(wrong(StreamHashError::Surplus { offset: self.length }));
+        }
+        Ok(())
+    }
+
+    fn read_chunk(&self, response: &mut Response) -> Result<Vec<u8>, Ended> {
+        let size = self.want.chunk_size();
+        let mut chunk = Vec::with_capacity(size);
+        match response.take(size as u64).read_to_end(&mut chunk) {
+            Ok(_) => Ok(chunk),
+            Err(error) => Err(broken(self.length + chunk.len() as u64, error)),
+        }
+    }
+
+    /// A short chunk before the last is a file that ends early, whatever its hash.
+    fn explain(&self, error: StreamHashError, got: usize) -> Ended {
+        if got < self.want.chunk_size() && self.next + 1 < self.want.chunks() {
+            return wrong(StreamHashError::Truncated { offset: self.length + got as u64 });
+        }
+        wrong(error)
+    }
+}
+
+fn broken(offset: u64, source: io::Error) -> Ended {
+    Ended::Attempt(AttemptError::Broken { offset, source })
+}
+
+fn wrong(error: StreamHashError) -> Ended {
+    Ended::Attempt(AttemptError::Wrong(error))
+}
+
+fn check_status(response: &Response, url: &str) -> Result<(), Ended> {
+    let status = response.status();
+    let passing = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+    if status == StatusCode::OK || status == StatusCode::PARTIAL_CONTENT {
+        Ok(())
+    } else if status.is_client_error() && !passing {
+        Err(Ended::Fatal(FetchError::Refused { url: url.to_owned(), status }))
+    } else {
+        Err(Ended::Attempt(AttemptError::Status(status)))
+    }
+}
+
+/// Whether the body begins at byte `offset`.
+fn continues_at(response: &Response, offset: u64) -> bool {
+    let range = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
+    response.status() == StatusCode::PARTIAL_CONTENT
+        && range.is_some_and(|range| range.starts_with(&format!("bytes {offset}-")))
+}
+
+#[cfg(test)]
+mod tests;
