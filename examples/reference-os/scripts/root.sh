@@ -13,6 +13,8 @@ excluded=(
     '/usr/share/i18n/*' '/usr/share/zoneinfo/right/*' '/usr/share/zoneinfo/posix/*'
     # xfs_scrub alone needs ICU, whose tables are a tenth of the root
     '/usr/sbin/xfs_scrub*' '/usr/lib/x86_64-linux-gnu/libicu*'
+    # a hook for ifupdown, which is not there: it fails at every address change
+    '/etc/NetworkManager/dispatcher.d/01-ifupdown'
     # names of hardware makers, compiled into hwdb.bin
     '/lib/udev/hwdb.d/20-*'
 )
