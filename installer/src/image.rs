@@ -1,15 +1,20 @@
 //! Reading a whole image into a file, verified: what the media builder starts from.
 
 use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
 
 use embed::digest::Sha256Digest;
+use sha2::{Digest as _, Sha256};
 
 use crate::cancel::Cancel;
-use crate::disk::SectorSize;
+use crate::disk::gpt;
+use crate::disk::zero::{Run, runs};
+use crate::disk::{HEAD, SectorSize};
 use crate::observe::Observer;
-use crate::pipeline::ImageError;
+use crate::pipeline::{Chunk, Decoding, ImageError, Pipeline};
 use crate::source::ImageStream;
-use crate::verify::{Keyring, SignaturePolicy, Verified};
+use crate::verify::{Check, Keyring, SignaturePolicy, Verified};
 
 /// What a raw image is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +29,8 @@ pub struct ImageFacts {
 
 /// Decodes all of `stream` into `out` from its start, zero runs as holes, and verifies it.
 ///
-/// `out` should be empty; it ends up with exactly the image's size. After an error its content is
-/// not to be used.
+/// `out` must be an empty file; it ends up with exactly the image's size. After an error its
+/// content is not to be used.
 pub fn unpack_verified(
     stream: ImageStream,
     policy: SignaturePolicy,
@@ -34,5 +39,34 @@ pub fn unpack_verified(
     observer: &dyn Observer,
     cancel: &Cancel,
 ) -> Result<(Verified, ImageFacts), ImageError> {
-    todo!()
+    let check = Check::prepare(&stream, policy, keyring).map_err(ImageError::Verify)?;
+    let mut pipeline = Pipeline::start(stream, check, Decoding::Detect, cancel);
+    let mut hasher = Sha256::new();
+    let mut size = 0;
+    let mut sector_size = None;
+    while let Some(chunk) = pipeline.next()? {
+        if chunk.offset < HEAD {
+            sector_size = gpt::sector_size_of_image(&chunk);
+        }
+        hasher.update(&*chunk);
+        write_sparse(out, &chunk).map_err(ImageError::Write)?;
+        size = chunk.offset.saturating_add(chunk.len() as u64);
+        observer.event(pipeline.progress());
+    }
+    out.set_len(size).map_err(ImageError::Write)?;
+    let verified = pipeline.finish()?;
+    Ok((verified, ImageFacts { size, sha256: Sha256Digest::finish(hasher), sector_size }))
 }
+
+fn write_sparse(out: &File, chunk: &Chunk) -> io::Result<()> {
+    for run in runs(chunk) {
+        if let Run::Data(range) = run {
+            let offset = chunk.offset.saturating_add(range.start as u64);
+            out.write_all_at(chunk.get(range).unwrap_or_default(), offset)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

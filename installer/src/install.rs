@@ -5,11 +5,18 @@ use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::cancel::Cancel;
-use crate::disk::SaveFilter;
+use embed::progress::Progress;
+
+use crate::cancel::{Cancel, Cancelled};
+use crate::disk::gpt::{GptError, Table};
+use crate::disk::mount::{self, BootError};
+use crate::disk::saved::{Saved, SavedError};
+use crate::disk::{BlockDevice, Disk, SaveFilter, TargetError};
 use crate::observe::Observer;
-use crate::source::Location;
-use crate::verify::{Keyring, SignaturePolicy, Trust};
+use crate::pipeline::{Decoding, ImageError, Pipeline};
+use crate::seal::{Customise, Head, Interim, SealError, Sealed};
+use crate::source::{Location, SourceError};
+use crate::verify::{Check, Keyring, SignaturePolicy, Trust, VerifyError};
 
 /// Edits the boot partition of a freshly written system before its disk becomes bootable.
 pub trait BootEditor: Send {
@@ -103,19 +110,9 @@ pub enum DiskState {
     Unknown,
 }
 
-/// Installs an image onto a disk.
-pub fn install(
-    request: Request<'_>,
-    observer: &dyn Observer,
-    cancel: &Cancel,
-) -> Result<Installed, InstallError> {
-    let _ = (request, observer, cancel);
-    todo!()
-}
-
 /// A failed install and what it left.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot install to {}", device.display())]
+#[error("cannot install to {}: {state}", device.display())]
 pub struct InstallError {
     /// The target.
     pub device: PathBuf,
@@ -130,7 +127,160 @@ pub struct InstallError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstallCause {
+    /// The image could not be opened.
+    #[error("cannot open the image")]
+    Source(#[source] SourceError),
+    /// The image can never be verified: no signature, no keys.
+    #[error("the image cannot be verified")]
+    Verify(#[source] VerifyError),
+    /// The disk cannot be the target.
+    #[error("the disk cannot be installed to")]
+    Target(#[source] TargetError),
+    /// The partitions to keep cannot be kept.
+    #[error("cannot keep partitions")]
+    Saved(#[source] SavedError),
+    /// Something went wrong while the image was written, verified, customised or sealed.
+    #[error("cannot write the image")]
+    Seal(#[source] SealError),
     /// Asked to stop.
     #[error(transparent)]
-    Cancelled(#[from] crate::cancel::Cancelled),
+    Cancelled(#[from] Cancelled),
 }
+
+impl fmt::Display for DiskState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Untouched => f.write_str("the disk was not touched"),
+            Self::Unbootable { saved: 0 } => f.write_str("the disk was left empty and unbootable"),
+            Self::Unbootable { saved } => {
+                write!(f, "the disk was left unbootable; {saved} saved partitions are kept")
+            }
+            Self::Preserved => f.write_str("the disk was left unbootable, half-written as asked"),
+            Self::Unknown => f.write_str("the disk failed and may have no valid partition table"),
+        }
+    }
+}
+
+/// Installs an image onto a disk.
+///
+/// Whatever can be checked is checked before the first write: source, signature, keys, target,
+/// partitions to keep, and the first MiB of the image. After a failure, the error's
+/// [`InstallError::state`] says what is on the disk.
+pub fn install(
+    request: Request<'_>,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<Installed, InstallError> {
+    let path = request.device.clone();
+    let untouched = |source| InstallError {
+        device: path.clone(),
+        state: DiskState::Untouched,
+        source,
+    };
+    let stream =
+        request.source.open(observer, cancel).map_err(|e| untouched(source_cause(e)))?;
+    let check = Check::prepare(&stream, request.policy, &request.keyring)
+        .map_err(|e| untouched(InstallCause::Verify(e)))?;
+    let device =
+        BlockDevice::open(&path).map_err(|e| untouched(InstallCause::Target(e)))?;
+    let saved = Saved::select(&device, &request.save)
+        .map_err(|e| untouched(InstallCause::Saved(e)))?;
+    let image = Pipeline::start(stream, check, Decoding::Detect, cancel);
+    let name = image.name().to_owned();
+    let mut editor = request.boot.map(|editor| MountedBoot { device: path.clone(), editor });
+    let editor = editor.as_mut().map(|editor| editor as &mut dyn Customise);
+    let target = Target { disk: &device, path: &path, saved: &saved, on_error: request.on_error };
+    let sealed = target.run(image, editor, observer)?;
+    let reread = device.reread_table().is_ok();
+    observer.event(Progress::Done);
+    Ok(Installed { image: name, trust: sealed.trust, size: sealed.size, saved: sealed.saved, reread })
+}
+
+fn source_cause(error: SourceError) -> InstallCause {
+    match error {
+        SourceError::Cancelled(cancelled) => cancelled.into(),
+        error => InstallCause::Source(error),
+    }
+}
+
+fn seal_cause(error: SealError) -> InstallCause {
+    match error {
+        SealError::Image(ImageError::Cancelled(cancelled)) => cancelled.into(),
+        error => InstallCause::Seal(error),
+    }
+}
+
+/// A disk that was checked, what to keep on it, and what to leave after a failure.
+struct Target<'d> {
+    disk: &'d dyn Disk,
+    path: &'d Path,
+    saved: &'d Saved,
+    on_error: OnError,
+}
+
+impl Target<'_> {
+    /// From a running pipeline to a sealed disk.
+    fn run(
+        &self,
+        mut image: Pipeline,
+        editor: Option<&mut dyn Customise>,
+        observer: &dyn Observer,
+    ) -> Result<Sealed, InstallError> {
+        let head = Head::take(&mut image)
+            .and_then(|head| head.check(self.disk, self.saved).map(|()| head))
+            .map_err(|e| self.error(DiskState::Untouched, e))?;
+        observer.event(Progress::Started { target: self.path.display().to_string() });
+        self.write(head, image, editor, observer)
+            .map_err(|error| self.error(self.clear(), error))
+    }
+
+    fn write(
+        &self,
+        head: Head,
+        mut image: Pipeline,
+        editor: Option<&mut dyn Customise>,
+        observer: &dyn Observer,
+    ) -> Result<Sealed, SealError> {
+        let written =
+            Interim::write(self.disk, self.saved)?.copy(head, &mut image, observer)?;
+        let proof = image.finish().map_err(SealError::Image)?;
+        written.verified(proof).customise(editor)?.seal(observer)
+    }
+
+    /// Puts the disk into the state that a failure should leave.
+    fn clear(&self) -> DiskState {
+        match self.on_error {
+            OnError::Preserve => DiskState::Preserved,
+            OnError::Clear => match Interim::write(self.disk, self.saved) {
+                Ok(_) => DiskState::Unbootable { saved: self.saved.count() },
+                Err(_) => DiskState::Unknown,
+            },
+        }
+    }
+
+    fn error(&self, state: DiskState, error: SealError) -> InstallError {
+        InstallError { device: self.path.to_owned(), state, source: seal_cause(error) }
+    }
+}
+
+/// Runs a [`BootEditor`] on the boot file system, mounted from the disk's device node.
+struct MountedBoot<'a> {
+    device: PathBuf,
+    editor: &'a mut dyn BootEditor,
+}
+
+impl Customise for MountedBoot<'_> {
+    fn customise(
+        &mut self,
+        disk: &dyn Disk,
+        image: Result<&Table, &GptError>,
+    ) -> Result<(), BootError> {
+        let table = image.map_err(|error| BootError::NoTable(error.clone()))?;
+        let place = mount::find(disk, table)?;
+        let edit = &mut |boot: &Path| self.editor.edit(boot);
+        mount::edit_mounted(&self.device, place, disk.sector_size().bytes(), edit)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! Library modules neither print nor know hints; only [`cli`](self) code may.
 
 pub mod cancel;
+pub mod cli;
 pub mod decode;
 pub mod disk;
 pub mod download;
@@ -16,4 +17,5 @@ pub mod observe;
 pub mod pipeline;
 pub mod seal;
 pub mod source;
+mod ui;
 pub mod verify;

@@ -4,16 +4,25 @@
 //! Nothing here needs udev, a partition parser in the kernel, or device-mapper: partitions are
 //! found in the table itself and mounted by their offset.
 
-mod busy;
-mod device;
-pub mod saved;
+pub(crate) mod aligned;
+pub(crate) mod busy;
+pub(crate) mod device;
+pub(crate) mod gpt;
+pub(crate) mod label;
+pub(crate) mod mount;
+pub(crate) mod saved;
+mod sys;
+pub(crate) mod table;
+pub(crate) mod zero;
 
 use std::fmt;
 use std::io;
 
 pub use busy::Use;
-pub use device::{TargetError, sector_size_of};
-pub use saved::{SaveFilter, SaveFilterError};
+pub use device::{BlockDevice, TargetError, sector_size_of};
+pub use gpt::GptError;
+pub use mount::BootError;
+pub use saved::{SaveFilter, SaveFilterError, SavedError};
 
 /// Bytes at the start of a disk that are written last: MBR, partition table, and whatever boot
 /// code lies before the first partition.

@@ -1,9 +1,140 @@
-//! gpg through gpgme.
+//! gpg through gpgme, with a home of its own that holds the keyring's keys and nothing else and
+//! is removed afterwards. No agent and no dirmngr is started from it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+
+use gpgme::{Context, Data, Error, Protocol, VerificationResult};
+use tempfile::TempDir;
+
+use super::running::Tap;
 use super::{Keyring, VerifyError};
+
+/// Only what is in this home counts: no trust database, no key fetching, no daemons.
+const CONFIG: &str = "trust-model always\nno-auto-check-trustdb\nno-auto-key-retrieve\nno-autostart\n";
+
+/// Bytes that gpgme takes from us and writes into gpg's pipe at a time; its own 512 would cost a
+/// system call each.
+const BUFFER: &str = "262144";
+
+/// gpg with the keys of a [`Keyring`].
 #[derive(Debug)]
-pub(super) struct Gpg;
-impl Gpg {
-    pub(super) fn new(_keyring: &Keyring) -> Result<Self, VerifyError> {
-        todo!()
+pub(super) struct Gpg {
+    home: TempDir,
+    keys: usize,
+}
+
+/// A verdict that does not know the image's name yet.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    Bad { key: String },
+    Unknown { key: String, known: usize },
+    ExpiredKey { key: String },
+    ExpiredSignature { key: String },
+    Revoked { key: String },
+    NotASignature,
+    Engine(Error),
+}
+
+impl Refusal {
+    /// The error for an image of this name and size.
+    pub(super) fn name(self, name: &str, bytes: u64) -> VerifyError {
+        let name = name.to_owned();
+        match self {
+            Self::Bad { key } => VerifyError::BadSignature { name, key, bytes },
+            Self::Unknown { key, known } => VerifyError::UnknownKey { name, key, known },
+            Self::ExpiredKey { key } => VerifyError::ExpiredKey { name, key },
+            Self::ExpiredSignature { key } => VerifyError::ExpiredSignature { name, key },
+            Self::Revoked { key } => VerifyError::RevokedKey { name, key },
+            Self::NotASignature => VerifyError::NotASignature { name },
+            Self::Engine(error) => VerifyError::Engine(error),
+        }
     }
+}
+
+impl Gpg {
+    /// Makes the home and imports the keys.
+    pub(super) fn new(keyring: &Keyring) -> Result<Self, VerifyError> {
+        let home = tempfile::Builder::new()
+            .prefix("coreos-installer-gpg-")
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir()
+            .map_err(VerifyError::Home)?;
+        fs::write(home.path().join("gpg.conf"), CONFIG).map_err(VerifyError::Home)?;
+        let mut gpg = Self { home, keys: 0 };
+        let mut context = gpg.context().map_err(VerifyError::Engine)?;
+        for (path, bytes) in keyring.read()? {
+            let imported = context.import(&bytes).map_err(VerifyError::Engine)?;
+            let count = imported.imports().count();
+            if count == 0 {
+                return Err(VerifyError::NoKey { path });
+            }
+            gpg.keys += count;
+        }
+        Ok(gpg)
+    }
+
+    fn context(&self) -> Result<Context, Error> {
+        let mut context = Context::from_protocol(Protocol::OpenPgp)?;
+        context.set_engine_home_dir(self.home.path().as_os_str().as_bytes())?;
+        context.set_offline(true);
+        Ok(context)
+    }
+
+    /// Checks `signature` over everything that `tap` gives; the signing key's fingerprint.
+    pub(super) fn verify(&self, signature: &[u8], tap: &mut Tap) -> Result<String, Refusal> {
+        let mut context = self.context().map_err(Refusal::Engine)?;
+        let mut signed = Data::from_reader(tap).map_err(|e| Refusal::Engine(e.error()))?;
+        // Older gpgme does not know the flag and is only slower.
+        let _ = signed.set_flag("io-buffer-size", BUFFER);
+        match context.verify_detached(signature, &mut signed) {
+            Ok(result) => self.judge(&result),
+            Err(error) if is(error, Error::NO_DATA) => Err(Refusal::NotASignature),
+            Err(error) => Err(Refusal::Engine(error)),
+        }
+    }
+
+    /// One good signature by a known key is enough, and one bad signature is too much.
+    fn judge(&self, result: &VerificationResult) -> Result<String, Refusal> {
+        let mut good = None;
+        let mut refusal = None;
+        for signature in result.signatures() {
+            let key = signature.fingerprint().unwrap_or("unknown").to_owned();
+            let error = match signature.status() {
+                Ok(()) => {
+                    good.get_or_insert(key);
+                    continue;
+                }
+                Err(error) => error,
+            };
+            if is(error, Error::BAD_SIGNATURE) {
+                return Err(Refusal::Bad { key });
+            }
+            refusal.get_or_insert(self.refuse(error, key));
+        }
+        match (good, refusal) {
+            (Some(key), _) => Ok(key),
+            (None, Some(refusal)) => Err(refusal),
+            (None, None) => Err(Refusal::NotASignature),
+        }
+    }
+
+    fn refuse(&self, error: Error, key: String) -> Refusal {
+        if is(error, Error::NO_PUBKEY) {
+            Refusal::Unknown { key, known: self.keys }
+        } else if is(error, Error::KEY_EXPIRED) {
+            Refusal::ExpiredKey { key }
+        } else if is(error, Error::SIG_EXPIRED) {
+            Refusal::ExpiredSignature { key }
+        } else if is(error, Error::CERT_REVOKED) {
+            Refusal::Revoked { key }
+        } else {
+            Refusal::Engine(error)
+        }
+    }
+}
+
+fn is(error: Error, kind: Error) -> bool {
+    error.code() == kind.code()
 }

@@ -15,7 +15,7 @@ use embed::digest::Sha256Digest;
 
 use crate::source::{DigestAuthority, ImageStream, Signature};
 
-pub use keyring::Keyring;
+pub use keyring::{ADMIN_DIR, Keyring, SYSTEM_DIR};
 pub(crate) use running::{Feed, Running};
 
 /// What to do about an absent signature. A signature that is there is always checked, and must

@@ -1,0 +1,347 @@
+//! GUID partition tables as bytes (UEFI 2.10 sections 5.2 and 5.3): parsed with every size
+//! checked, and rendered with entry numbers, names and attributes kept bit for bit.
+//!
+//! Where a table lies on a disk, and which of its two copies counts, is [`super::table`]'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crc::{CRC_32_ISO_HDLC, Crc};
+
+use super::{HEAD, SectorSize};
+
+const SIGNATURE: &[u8; 8] = b"EFI PART";
+const HEADER_LEN: usize = 92;
+/// Size of an entry as written, bytes; larger ones are read.
+const ENTRY_LEN: usize = 128;
+/// The smallest number of entries that a table must have room for, as its 16 KiB demand.
+const MIN_SLOTS: u32 = 128;
+/// The largest array of entries that is read, bytes.
+const MAX_ARRAY: u64 = 1024 * 1024;
+
+const CRC32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+
+/// Why bytes are no table.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GptError {
+    /// There is no table here.
+    #[error("there is no GPT signature")]
+    NoSignature,
+    /// The header is damaged.
+    #[error("the GPT header is damaged")]
+    Header,
+    /// The array of entries is damaged.
+    #[error("the GPT entries are damaged")]
+    Entries,
+    /// A header field holds a value that cannot be.
+    #[error("the GPT header field {field} has the impossible value {value}")]
+    Field {
+        /// Name in the specification.
+        field: &'static str,
+        /// What it holds.
+        value: u64,
+    },
+    /// Two partitions have the same unique GUID.
+    #[error("partitions {first} and {second} have the same GUID")]
+    DuplicateGuid {
+        /// Number of one.
+        first: u32,
+        /// Number of the other.
+        second: u32,
+    },
+    /// Two partitions share sectors.
+    #[error("partitions {first} and {second} overlap")]
+    Overlap {
+        /// Number of one.
+        first: u32,
+        /// Number of the other.
+        second: u32,
+    },
+    /// A partition that lies where the table itself or nothing may be.
+    #[error("partition {number} lies outside the usable part of the disk")]
+    Outside {
+        /// Its number.
+        number: u32,
+    },
+    /// The disk is too small for a table.
+    #[error("a disk of {sectors} sectors has no room for a partition table")]
+    TooSmall {
+        /// Its size.
+        sectors: u64,
+    },
+}
+
+/// A used entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) kind: [u8; 16],
+    pub(crate) guid: [u8; 16],
+    /// First sector.
+    pub(crate) first: u64,
+    /// Last sector, inclusive.
+    pub(crate) last: u64,
+    pub(crate) attributes: u64,
+    /// UTF-16LE, NUL-padded, as it is on the disk.
+    pub(crate) name: [u8; 72],
+}
+
+impl Entry {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let kind = array(bytes, 0)?;
+        if kind == [0; 16] {
+            return None;
+        }
+        Some(Self {
+            kind,
+            guid: array(bytes, 16)?,
+            first: u64::from_le_bytes(array(bytes, 32)?),
+            last: u64::from_le_bytes(array(bytes, 40)?),
+            attributes: u64::from_le_bytes(array(bytes, 48)?),
+            name: array(bytes, 56)?,
+        })
+    }
+
+    fn render(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(ENTRY_LEN);
+        out.extend_from_slice(&self.kind);
+        out.extend_from_slice(&self.guid);
+        out.extend_from_slice(&self.first.to_le_bytes());
+        out.extend_from_slice(&self.last.to_le_bytes());
+        out.extend_from_slice(&self.attributes.to_le_bytes());
+        out.extend_from_slice(&self.name);
+        out
+    }
+
+    /// The partition's name (not its file system's label).
+    pub(crate) fn name(&self) -> String {
+        let units = self.name.chunks_exact(2).map(|pair| match pair {
+            [low, high] => u16::from_le_bytes([*low, *high]),
+            _ => 0,
+        });
+        let units: Vec<u16> = units.take_while(|unit| *unit != 0).collect();
+        String::from_utf16_lossy(&units)
+    }
+}
+
+/// A table's header fields that matter, and its used entries by number (from 1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Table {
+    pub(crate) sector: SectorSize,
+    pub(crate) disk_guid: [u8; 16],
+    /// Sector of the other copy's header.
+    pub(crate) other: u64,
+    /// Room for so many entries.
+    pub(crate) slots: u32,
+    pub(crate) entries: BTreeMap<u32, Entry>,
+}
+
+/// A header and where its array of entries is.
+pub(crate) struct Header {
+    pub(crate) array_offset: u64,
+    pub(crate) array_len: usize,
+    entry_len: usize,
+    array_crc: u32,
+    table: Table,
+}
+
+impl Header {
+    /// Reads the header that lies in `bytes`, sector number `lba` of its disk.
+    pub(crate) fn parse(bytes: &[u8], lba: u64, sector: SectorSize) -> Result<Self, GptError> {
+        if !bytes.starts_with(SIGNATURE) {
+            return Err(GptError::NoSignature);
+        }
+        let len = le32(bytes, 12)? as usize;
+        let mut covered = bytes.get(..len).filter(|_| len >= HEADER_LEN).ok_or(GptError::Header)?.to_vec();
+        covered.get_mut(16..20).ok_or(GptError::Header)?.fill(0);
+        if CRC32.checksum(&covered) != le32(bytes, 16)? || le64(bytes, 24)? != lba {
+            return Err(GptError::Header);
+        }
+        let field = |field, value| GptError::Field { field, value };
+        let (slots, entry_len) = (le32(bytes, 80)?, le32(bytes, 84)?);
+        if entry_len < 128 || !entry_len.is_power_of_two() {
+            return Err(field("SizeOfPartitionEntry", entry_len.into()));
+        }
+        let array_len = u64::from(slots) * u64::from(entry_len);
+        let start = le64(bytes, 72)?;
+        let array_offset = start
+            .checked_mul(sector.bytes().into())
+            .filter(|offset| offset.checked_add(array_len).is_some())
+            .ok_or(field("PartitionEntryLBA", start))?;
+        Ok(Self {
+            array_offset,
+            array_len: usize::try_from(array_len)
+                .ok()
+                .filter(|_| array_len <= MAX_ARRAY)
+                .ok_or(field("NumberOfPartitionEntries", slots.into()))?,
+            entry_len: usize::try_from(entry_len).map_err(|_| GptError::Header)?,
+            array_crc: le32(bytes, 88)?,
+            table: Table {
+                sector,
+                disk_guid: array(bytes, 56).ok_or(GptError::Header)?,
+                other: le64(bytes, 32)?,
+                slots,
+                entries: BTreeMap::new(),
+            },
+        })
+    }
+
+    /// The whole table, given its array of entries.
+    pub(crate) fn with_entries(mut self, array: &[u8]) -> Result<Table, GptError> {
+        if array.len() != self.array_len || CRC32.checksum(array) != self.array_crc {
+            return Err(GptError::Entries);
+        }
+        for (number, bytes) in (1u32..).zip(array.chunks_exact(self.entry_len)) {
+            if let Some(entry) = Entry::parse(bytes) {
+                if entry.first > entry.last {
+                    return Err(GptError::Outside { number });
+                }
+                self.table.entries.insert(number, entry);
+            }
+        }
+        Ok(self.table)
+    }
+}
+
+/// The bytes of both copies of a table.
+pub(crate) struct Rendered {
+    /// From sector 1 on: header and entries.
+    pub(crate) primary: Vec<u8>,
+    /// Entries and header, up to the end of the disk.
+    pub(crate) backup: Vec<u8>,
+    /// Where the backup begins, bytes.
+    pub(crate) backup_offset: u64,
+}
+
+impl Table {
+    /// Reads a table out of the first bytes of an image.
+    pub(crate) fn of_image(head: &[u8], sector: SectorSize) -> Result<Self, GptError> {
+        let at = sector.bytes() as usize;
+        let header = head.get(at..at + at).ok_or(GptError::NoSignature)?;
+        let header = Header::parse(header, 1, sector)?;
+        let start = usize::try_from(header.array_offset).map_err(|_| GptError::Entries)?;
+        let array = head.get(start..).and_then(|rest| rest.get(..header.array_len));
+        let array = array.ok_or(GptError::Entries)?;
+        header.with_entries(array)
+    }
+
+    fn array_sectors(&self) -> u64 {
+        let len = u64::from(self.slots.max(MIN_SLOTS)) * ENTRY_LEN as u64;
+        len.div_ceil(self.sector.bytes().into())
+    }
+
+    /// First and last sector that partitions may use on a disk of `sectors` sectors.
+    pub(crate) fn usable(&self, sectors: u64) -> Result<(u64, u64), GptError> {
+        let first = 2 + self.array_sectors();
+        if first * u64::from(self.sector.bytes()) > HEAD {
+            return Err(GptError::Field { field: "NumberOfPartitionEntries", value: self.slots.into() });
+        }
+        match sectors.checked_sub(2 + self.array_sectors()) {
+            Some(last) if last > first => Ok((first, last)),
+            _ => Err(GptError::TooSmall { sectors }),
+        }
+    }
+
+    /// Refuses what must not be written: duplicate GUIDs, overlaps, partitions out of bounds.
+    pub(crate) fn check(&self, sectors: u64) -> Result<(), GptError> {
+        let (first, last) = self.usable(sectors)?;
+        let mut guids = BTreeMap::new();
+        let mut starts = BTreeMap::new();
+        for (&number, entry) in &self.entries {
+            if entry.first < first || entry.last > last {
+                return Err(GptError::Outside { number });
+            }
+            if let Some(first) = guids.insert(entry.guid, number) {
+                return Err(GptError::DuplicateGuid { first, second: number });
+            }
+            if let Some((first, _)) = starts.insert(entry.first, (number, entry.last)) {
+                return Err(GptError::Overlap { first, second: number });
+            }
+        }
+        let spans: BTreeSet<_> = starts.iter().map(|(s, (n, e))| (*s, *e, *n)).collect();
+        for (a, b) in spans.iter().zip(spans.iter().skip(1)) {
+            if a.1 >= b.0 {
+                return Err(GptError::Overlap { first: a.2, second: b.2 });
+            }
+        }
+        Ok(())
+    }
+
+    /// Both copies for a disk of `sectors` sectors, checked before.
+    pub(crate) fn render(&self, sectors: u64) -> Result<Rendered, GptError> {
+        self.check(sectors)?;
+        let sector = self.sector.bytes() as usize;
+        let array_sectors = self.array_sectors();
+        let slots = self.slots.max(MIN_SLOTS);
+        let mut array = Vec::new();
+        for number in 1..=slots {
+            let entry = self.entries.get(&number).map_or(vec![0; ENTRY_LEN], Entry::render);
+            array.extend_from_slice(&entry);
+        }
+        let crc = CRC32.checksum(&array);
+        array.resize(array.len().next_multiple_of(sector), 0);
+        let backup_array = sectors - 1 - array_sectors;
+        let mut primary = self.header(1, sectors - 1, 2, crc, sectors)?;
+        primary.extend_from_slice(&array);
+        let mut backup = array;
+        backup.extend_from_slice(&self.header(sectors - 1, 1, backup_array, crc, sectors)?);
+        Ok(Rendered { primary, backup, backup_offset: backup_array * sector as u64 })
+    }
+
+    fn header(&self, own: u64, other: u64, array: u64, crc: u32, sectors: u64) -> Result<Vec<u8>, GptError> {
+        let (first, last) = self.usable(sectors)?;
+        let mut out = Vec::with_capacity(self.sector.bytes() as usize);
+        out.extend_from_slice(SIGNATURE);
+        out.extend_from_slice(&0x0001_0000u32.to_le_bytes());
+        out.extend_from_slice(&92u32.to_le_bytes());
+        out.extend_from_slice(&[0; 8]);
+        for value in [own, other, first, last] {
+            out.extend_from_slice(&value.to_le_bytes());
+        }
+        out.extend_from_slice(&self.disk_guid);
+        out.extend_from_slice(&array.to_le_bytes());
+        out.extend_from_slice(&self.slots.max(MIN_SLOTS).to_le_bytes());
+        out.extend_from_slice(&128u32.to_le_bytes());
+        out.extend_from_slice(&crc.to_le_bytes());
+        let checksum = CRC32.checksum(&out).to_le_bytes();
+        if let Some(field) = out.get_mut(16..20) {
+            field.copy_from_slice(&checksum);
+        }
+        out.resize(self.sector.bytes() as usize, 0);
+        Ok(out)
+    }
+}
+
+/// The sector size that an image's table is made for, by where its signature is.
+pub(crate) fn sector_size_of_image(head: &[u8]) -> Option<SectorSize> {
+    [SectorSize::B512, SectorSize::B4096].into_iter().find(|sector| {
+        head.get(sector.bytes() as usize..).is_some_and(|rest| rest.starts_with(SIGNATURE))
+    })
+}
+
+/// An MBR that marks a disk of `sectors` sectors as GPT (UEFI 2.10 section 5.2.3), with `code`
+/// as its first 440 bytes.
+pub(crate) fn protective_mbr(code: &[u8; 440], sectors: u64) -> [u8; 512] {
+    let mut mbr = [0u8; 512];
+    let size = u32::try_from(sectors.saturating_sub(1)).unwrap_or(u32::MAX);
+    let mut record = [0, 0x00, 0x02, 0x00, 0xee, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0, 0, 0, 0];
+    record[12..].copy_from_slice(&size.to_le_bytes());
+    mbr[..440].copy_from_slice(code);
+    mbr[446..462].copy_from_slice(&record);
+    mbr[510..].copy_from_slice(&[0x55, 0xaa]);
+    mbr
+}
+
+fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
+}
+
+fn le32(bytes: &[u8], at: usize) -> Result<u32, GptError> {
+    array(bytes, at).map(u32::from_le_bytes).ok_or(GptError::Header)
+}
+
+fn le64(bytes: &[u8], at: usize) -> Result<u64, GptError> {
+    array(bytes, at).map(u64::from_le_bytes).ok_or(GptError::Header)
+}
+
+#[cfg(test)]
+mod tests;

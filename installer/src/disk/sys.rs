@@ -1,0 +1,121 @@
+//! The system calls that no library wraps safely: block device and loop device ioctls. The only
+//! unsafe code of this crate; everything it needs to be sound is checked here.
+#![expect(unsafe_code, reason = "ioctls have no safe form")]
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd as _, RawFd};
+
+use nix::libc::{c_int, c_ulong};
+
+// linux/fs.h
+const BLKRRPART: c_ulong = 0x125f;
+const BLKSSZGET: c_ulong = 0x1268;
+const BLKZEROOUT: c_ulong = 0x127f;
+// linux/loop.h
+const LOOP_CONFIGURE: c_ulong = 0x4c0a;
+const LOOP_CTL_GET_FREE: c_ulong = 0x4c82;
+
+/// Detach when the last user closes the loop device.
+pub(super) const LO_FLAGS_AUTOCLEAR: u32 = 4;
+
+nix::ioctl_none_bad!(blkrrpart, BLKRRPART);
+nix::ioctl_read_bad!(blksszget, BLKSSZGET, c_int);
+nix::ioctl_write_ptr_bad!(blkzeroout, BLKZEROOUT, [u64; 2]);
+nix::ioctl_write_ptr_bad!(loop_configure, LOOP_CONFIGURE, LoopConfig);
+nix::ioctl_none_bad!(loop_ctl_get_free, LOOP_CTL_GET_FREE);
+
+/// `struct loop_info64`
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct LoopInfo {
+    device: u64,
+    inode: u64,
+    rdevice: u64,
+    offset: u64,
+    sizelimit: u64,
+    number: u32,
+    encrypt_type: u32,
+    encrypt_key_size: u32,
+    flags: u32,
+    file_name: [u8; 64],
+    crypt_name: [u8; 64],
+    encrypt_key: [u8; 32],
+    init: [u64; 2],
+}
+
+/// `struct loop_config`
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct LoopConfig {
+    fd: u32,
+    block_size: u32,
+    info: LoopInfo,
+    reserved: [u64; 8],
+}
+
+/// Logical sector size of a block device, bytes.
+pub(super) fn logical_sector_size(device: &File) -> io::Result<u32> {
+    let mut size: c_int = 0;
+    // SAFETY: the descriptor is open for the call, and BLKSSZGET writes one int to `size`.
+    unsafe { blksszget(device.as_raw_fd(), &mut size) }?;
+    u32::try_from(size).map_err(io::Error::other)
+}
+
+/// Asks the kernel to read the partition table of a block device again.
+pub(super) fn reread_partitions(device: &File) -> io::Result<()> {
+    // SAFETY: the descriptor is open for the call, and BLKRRPART takes no argument.
+    unsafe { blkrrpart(device.as_raw_fd()) }?;
+    Ok(())
+}
+
+/// Makes a range of a block device read as zeroes. The kernel guarantees that, and uses the
+/// device's own means where those guarantee it too. Both values are multiples of 512.
+pub(super) fn zero_out(device: &File, offset: u64, len: u64) -> io::Result<()> {
+    let range = [offset, len];
+    // SAFETY: the descriptor is open for the call, and BLKZEROOUT reads two u64 from `range`.
+    unsafe { blkzeroout(device.as_raw_fd(), &range) }?;
+    Ok(())
+}
+
+/// Number of a loop device that was free just now, given `/dev/loop-control`.
+pub(super) fn free_loop_number(control: &File) -> io::Result<u32> {
+    // SAFETY: the descriptor is open for the call, and LOOP_CTL_GET_FREE takes no argument.
+    let number = unsafe { loop_ctl_get_free(control.as_raw_fd()) }?;
+    u32::try_from(number).map_err(io::Error::other)
+}
+
+/// Binds a loop device to a part of `backing`, to be released when the device is closed.
+pub(super) fn bind_loop(
+    device: &File,
+    backing: &File,
+    offset: u64,
+    len: u64,
+    block_size: u32,
+) -> io::Result<()> {
+    let fd: RawFd = backing.as_raw_fd();
+    let config = LoopConfig {
+        fd: u32::try_from(fd).map_err(io::Error::other)?,
+        block_size,
+        info: LoopInfo {
+            device: 0,
+            inode: 0,
+            rdevice: 0,
+            offset,
+            sizelimit: len,
+            number: 0,
+            encrypt_type: 0,
+            encrypt_key_size: 0,
+            flags: LO_FLAGS_AUTOCLEAR,
+            file_name: [0; 64],
+            crypt_name: [0; 64],
+            encrypt_key: [0; 32],
+            init: [0; 2],
+        },
+        reserved: [0; 8],
+    };
+    // SAFETY: both descriptors are open for the call (the kernel takes its own reference to the
+    // backing file), and LOOP_CONFIGURE reads one `loop_config`, whose layout `LoopConfig` has.
+    unsafe { loop_configure(device.as_raw_fd(), &config) }?;
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! The image path as running threads: one reads the source, one checks its bytes as published,
+//! one decodes, and the caller takes the raw image chunk by chunk and writes it.
+//!
+//! Memory is bounded by two pools of buffers. A [`Verified`] comes out of [`Pipeline::finish`]
+//! only, after the last byte of the source went through the check and the last raw byte was taken.
+
+mod pool;
+mod reader;
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use embed::progress::Progress;
+
+use crate::cancel::{Cancel, Cancelled};
+use crate::decode::{DecodeError, Decoder};
+use crate::disk::aligned::AlignedBuf;
+use crate::source::{ImageStream, SourceError};
+use crate::verify::{Check, Running, Verified, VerifyError};
+
+use pool::{Pool, Pooled};
+pub(crate) use reader::Block;
+use reader::{Blocks, Source};
+
+/// Size of a chunk of raw image, bytes; only the last one is smaller.
+pub(crate) const CHUNK: usize = 1024 * 1024;
+
+/// How many chunks there are: how far decoding may run ahead of writing.
+const CHUNKS: usize = 8;
+
+/// How often a caller that waits for a chunk looks whether it should stop.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Why an image could not be read to its verified end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// The source failed.
+    #[error("cannot read the image")]
+    Source(#[source] SourceError),
+    /// The compressed data is not good.
+    #[error("cannot decode {name}")]
+    Decode {
+        /// Path or URL of the image.
+        name: String,
+        /// Why.
+        #[source]
+        source: DecodeError,
+    },
+    /// Nobody vouches for the bytes.
+    #[error("the image failed verification")]
+    Verify(#[source] VerifyError),
+    /// The unpacked image could not be written.
+    #[error("cannot write the unpacked image")]
+    Write(#[source] std::io::Error),
+    /// Asked to stop.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+/// Whether compressed data is decoded or taken as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decoding {
+    /// By its magic.
+    Detect,
+    /// Not at all.
+    AsIs,
+}
+
+/// A part of the raw image.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    /// Where it belongs in the image, bytes.
+    pub(crate) offset: u64,
+    buf: Pooled<AlignedBuf>,
+    len: usize,
+}
+
+impl Deref for Chunk {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        self.buf.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// A running image path.
+#[derive(Debug)]
+pub struct Pipeline {
+    name: String,
+    total: Option<u64>,
+    count: Arc<AtomicU64>,
+    chunks: Receiver<Chunk>,
+    source: Option<JoinHandle<Result<(), SourceError>>>,
+    decoder: Option<JoinHandle<Result<(), DecodeError>>>,
+    check: Option<Running>,
+    cancel: Cancel,
+    /// Stops the threads, whatever the caller's flag says.
+    stop: Cancel,
+    ended: bool,
+}
+
+impl Pipeline {
+    /// Starts reading.
+    pub(crate) fn start(
+        stream: ImageStream,
+        check: Check,
+        decoding: Decoding,
+        cancel: &Cancel,
+    ) -> Self {
+        let (name, total) = (stream.name.clone(), stream.length);
+        let stop = Cancel::new();
+        let count = Arc::new(AtomicU64::new(0));
+        let (feed, check) = check.start(stop.clone());
+        let (sender, blocks) = Blocks::queue();
+        let source =
+            Source { stream, feed, blocks: sender, count: Arc::clone(&count), stop: stop.clone() };
+        let (sender, chunks) = channel();
+        let decode = move || decode(blocks, decoding, &sender);
+        Self {
+            name,
+            total,
+            count,
+            chunks,
+            source: Some(std::thread::spawn(move || source.run())),
+            decoder: Some(std::thread::spawn(decode)),
+            check: Some(check),
+            cancel: cancel.clone(),
+            stop,
+            ended: false,
+        }
+    }
+
+    /// Path or URL of the image.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How far the source was read.
+    pub(crate) fn progress(&self) -> Progress {
+        Progress::Copying { bytes: self.count.load(Ordering::Relaxed), total: self.total }
+    }
+
+    /// The next part of the raw image, in order; `None` at its end.
+    pub(crate) fn next(&mut self) -> Result<Option<Chunk>, ImageError> {
+        loop {
+            self.cancel.check()?;
+            match self.chunks.recv_timeout(POLL) {
+                Ok(chunk) => return Ok(Some(chunk)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.end().map(|()| None),
+            }
+        }
+    }
+
+    /// The decoder has ended: well, or with an error of its own or of the source.
+    fn end(&mut self) -> Result<(), ImageError> {
+        let decoded = join(self.decoder.take());
+        match decoded {
+            Some(Err(DecodeError::Input { source, at })) => {
+                let name = self.name.clone();
+                let other = SourceError::Read { name, offset: at, source };
+                let error = match join(self.source.take()) {
+                    Some(Err(SourceError::Cancelled(cancelled))) => return Err(cancelled.into()),
+                    Some(Err(error)) => error,
+                    _ => other,
+                };
+                return Err(ImageError::Source(error));
+            }
+            Some(Err(source)) => {
+                return Err(ImageError::Decode { name: self.name.clone(), source });
+            }
+            Some(Ok(())) => {}
+            // Asked again after the end, or the thread is gone without a word.
+            None if self.ended => {}
+            None => return Err(self.incomplete()),
+        }
+        self.ended = true;
+        match join(self.source.take()) {
+            Some(Err(error)) => Err(ImageError::Source(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn incomplete(&self) -> ImageError {
+        ImageError::Verify(VerifyError::Incomplete { name: self.name.clone() })
+    }
+
+    /// Waits for the check's verdict over the whole source. All chunks must have been taken.
+    pub(crate) fn finish(mut self) -> Result<Verified, ImageError> {
+        self.cancel.check()?;
+        match self.check.take() {
+            Some(check) if self.ended => check.verdict().map_err(ImageError::Verify),
+            check => {
+                self.check = check;
+                Err(self.incomplete())
+            }
+        }
+    }
+}
+
+/// The value of a thread that is still to be joined; a panicked thread has none.
+fn join<T>(thread: Option<JoinHandle<T>>) -> Option<T> {
+    thread.and_then(|thread| thread.join().ok())
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        // The check owns a temporary directory. The others may hang in a read; they own nothing
+        // and end with it.
+        if let Some(check) = self.check.take() {
+            let _ = check.verdict();
+        }
+    }
+}
+
+/// The decoder thread's work: chunks until the end, or until nobody takes them any more.
+fn decode(blocks: Blocks, decoding: Decoding, chunks: &Sender<Chunk>) -> Result<(), DecodeError> {
+    let mut decoder = match decoding {
+        Decoding::Detect => Decoder::detect(blocks)?,
+        Decoding::AsIs => Decoder::as_is(blocks),
+    };
+    let pool = Pool::new(CHUNKS, || AlignedBuf::zeroed(CHUNK));
+    let mut offset = 0u64;
+    loop {
+        let Some(mut buf) = pool.take() else { return Ok(()) };
+        let mut len = 0;
+        while let Some(rest) = buf.get_mut(len..).filter(|rest| !rest.is_empty()) {
+            match decoder.read(rest)? {
+                0 => break,
+                n => len += n,
+            }
+        }
+        if len == 0 || chunks.send(Chunk { offset, buf, len }).is_err() {
+            return Ok(());
+        }
+        offset = offset.saturating_add(len as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests;
