@@ -101,7 +101,7 @@ mod tests {
         impl Write for Slow {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
                 self.1 += 1;
-                if self.1 % 2 == 0 {
+                if self.1.is_multiple_of(2) {
                     return Err(ErrorKind::WouldBlock.into());
                 }
                 self.0.extend(&bytes[..1]);

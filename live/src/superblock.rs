@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn labels_are_read_from_each_kind() {
-        let cases: [(&[(usize, &[u8])], Kind, &str); 4] = [
+        type Case<'a> = (&'a [(usize, &'a [u8])], Kind, &'a str);
+        let cases: [Case<'_>; 4] = [
             (&[(1080, &[0x53, 0xEF]), (1144, b"boot")], Kind::Ext, "boot"),
             (&[(0, b"XFSB"), (108, b"root")], Kind::Xfs, "root"),
             (&[(0, b"hsqs")], Kind::Squashfs, ""),

@@ -1,3 +1,5 @@
+//! Labels are found on devices and in raw tables; ambiguity and absence are said by name.
+
 use super::*;
 
 /// A directory that looks like sysfs and `/dev` with the given devices: name, content, whether it

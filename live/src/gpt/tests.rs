@@ -1,3 +1,5 @@
+//! The reader against sgdisk's tables, damaged ones and lying ones.
+
 use super::*;
 use std::io::Cursor;
 use std::process::Command;

@@ -1,3 +1,5 @@
+//! Growing a written image, checked by sgdisk, and what is left when it cannot be done.
+
 use super::*;
 use std::process::Command;
 

@@ -1,3 +1,5 @@
+//! Reports reach a receiver that fails, in order, and never wait for one that is not there.
+
 use super::*;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;

@@ -1,3 +1,5 @@
+//! Which rootfs is taken and which archives are refused.
+
 use super::*;
 use embed::digest::Sha256Digest;
 

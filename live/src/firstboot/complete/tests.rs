@@ -1,3 +1,5 @@
+//! The identity of a first boot and the removal of its traces.
+
 use super::*;
 
 struct Given {

@@ -1,3 +1,5 @@
+//! The description of a provisioned root: complete, stable, and different when it matters.
+
 use super::*;
 use std::os::unix::fs::symlink;
 
@@ -77,7 +79,8 @@ fn the_same_things_elsewhere_give_the_same_text() {
 
 #[test]
 fn every_difference_that_matters_shows() {
-    let changes: [(&str, &dyn Fn(&Path)); 7] = [
+    type Change<'a> = (&'a str, &'a dyn Fn(&Path));
+    let changes: [Change<'_>; 7] = [
         ("content", &|root| write(root, "etc/motd", "hullo\n", 0o644)),
         ("mode", &|root| write(root, "etc/motd", "hello\n", 0o600)),
         ("key", &|root| write(root, "home/core/.ssh/authorized_keys.d/ignition", "other\n", 0o600)),

@@ -1,3 +1,5 @@
+//! Watching an installer: what is printed and kept, with programs in the installer's place.
+
 use super::*;
 use std::os::unix::fs::PermissionsExt as _;
 
