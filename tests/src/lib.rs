@@ -3,9 +3,12 @@
 //! Used by the VM tests and by the `demo` program; nothing in the product depends on it.
 //! It knows no test case: what is expected of a machine stands in `tests/` and `bin/demo`.
 
+pub mod artifacts;
 pub mod guest;
+pub mod lab;
 pub mod lan;
 pub mod programs;
 pub mod scratch;
 pub mod server;
+pub mod site;
 pub mod vm;

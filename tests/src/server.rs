@@ -38,6 +38,8 @@ pub struct MachineView {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct EventView {
+    /// Number of the event; later ones have greater numbers.
+    pub seq: u64,
     /// When, RFC 3339 in UTC.
     pub time: String,
     /// Name of the event.
@@ -106,6 +108,20 @@ impl PxeServer {
             .context("asking the server for its machines")?;
         let machines: Machines = answer.json().context("reading the server's machines")?;
         Ok(machines.machines)
+    }
+
+    /// The iPXE script that the UEFI machine `mac` is given now.
+    pub fn script(&self, mac: &str) -> Result<String> {
+        let url = url(&format!("/ipxe?mac={}&platform=efi", mac.replace(':', "-")));
+        let answer = self
+            .client
+            .get(url)
+            .send()
+            .context("asking the server for a script")?;
+        let answer = answer
+            .error_for_status()
+            .context("asking the server for a script")?;
+        answer.text().context("reading the server's script")
     }
 
     /// The machine `mac`, once the server has seen it.

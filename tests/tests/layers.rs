@@ -2,6 +2,11 @@
 //! file may be, how it opens and what it is called, and that no module and no dependency is
 //! forgotten.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a walk over our own sources; whatever fails is a finding"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -221,13 +226,15 @@ fn lines_without_inline_tests(text: &str) -> usize {
 /// `src/bin`, `tests`, `benches` and `examples` of a package.
 fn is_crate_root(path: &Path) -> bool {
     let parts: Vec<&str> = path.iter().filter_map(|part| part.to_str()).collect();
-    match parts.as_slice() {
-        [_, "src", "lib.rs" | "main.rs"] | [_, "build.rs"] => true,
-        [_, "src", "bin", _] | [_, "src", "bin", _, "main.rs"] => true,
-        [_, "tests" | "benches" | "examples", _] => true,
-        [_, "tests" | "benches" | "examples", _, "main.rs"] => true,
-        _ => false,
-    }
+    matches!(
+        parts.as_slice(),
+        [_, "src", "lib.rs" | "main.rs"]
+            | [_, "build.rs"]
+            | [_, "src", "bin", _]
+            | [_, "src", "bin", _, "main.rs"]
+            | [_, "tests" | "benches" | "examples", _]
+            | [_, "tests" | "benches" | "examples", _, "main.rs"]
+    )
 }
 
 /// Files that may hold the `mod` line of `path`.

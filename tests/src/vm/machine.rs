@@ -56,7 +56,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine without any device. Its serial log `NAME.serial.log`, command line and UEFI
+    /// A machine without any device, to be started by an isolated process and with a `name` that
+    /// no other of its running machines has. Its serial log `NAME.serial.log`, command line and UEFI
     /// variables are kept in `directory`.
     pub fn new(name: &str, directory: &Path, accel: Accel, boot: Boot) -> Self {
         Self {
@@ -117,7 +118,8 @@ impl Machine {
     /// Switches the machine on.
     pub fn start(self) -> Result<Vm> {
         let serial = self.directory.join(format!("{}.serial.log", self.name));
-        let qmp = self.directory.join(format!("{}.qmp", self.name));
+        // Socket paths are limited to 107 bytes, which a log directory's may exceed.
+        let qmp = Path::new("/run").join(format!("{}.qmp", self.name));
         let arguments = self.arguments(&serial, &qmp)?;
         Vm::spawn(&self.name, &self.directory, &arguments, &serial, &qmp)
     }

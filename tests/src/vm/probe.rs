@@ -52,13 +52,14 @@ impl Accel {
             .context("starting the self-test guest")?;
         match vm.wait_for("Unable to mount root fs", PATIENCE) {
             Ok(_) => Ok((Self::Kvm, "a kernel boots with it".into())),
-            Err(_) => Ok((
-                Self::Tcg,
-                format!(
-                    "/dev/kvm is there, but a kernel does not boot with it in {} s",
-                    PATIENCE.as_secs()
-                ),
-            )),
+            Err(error) => {
+                let error = error.to_string();
+                let why = error.split(';').next().unwrap_or_default();
+                Ok((
+                    Self::Tcg,
+                    format!("/dev/kvm is there, but no kernel boots with it ({why})"),
+                ))
+            }
         }
     }
 

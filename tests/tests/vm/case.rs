@@ -1,14 +1,24 @@
-//! A case, what it is given, and what decides whether it runs.
+//! A case: what decides whether it runs, and its way into private namespaces and back.
 
+use std::fmt::Display;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::process::ExitCode;
+use std::sync::OnceLock;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use libtest_mimic::{Failed, Trial};
+use tests::artifacts::{self, Artifacts};
 use tests::lan::isolate;
-use tests::programs;
-use tests::scratch::Scratch;
+use tests::programs::repository;
+use tests::vm::{Accel, probe};
 
-const GIB: u64 = 1 << 30;
+use crate::bench::Bench;
+
+/// Names the case that the isolated copy of this program is to run.
+const VARIABLE: &str = "COREOS_METAL_CASE";
+/// The case that only finds out what machines can be run with.
+const PROBE: &str = "probe";
 
 /// Which runs a case belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,29 +40,29 @@ pub(crate) struct Case {
     pub(crate) run: fn(&Bench) -> Result<()>,
 }
 
-/// What a running case works with.
-pub(crate) struct Bench {
-    /// For disks and sockets; gone after the case.
-    pub(crate) scratch: Scratch,
-    /// For logs; stays.
-    pub(crate) logs: PathBuf,
-    name: &'static str,
-    start: Instant,
-}
-
-impl Bench {
-    /// Says what the case is doing, for a reader of the live log.
-    pub(crate) fn say(&self, what: &str) {
-        eprintln!(
-            "[{:4} s] {}: {what}",
-            self.start.elapsed().as_secs(),
-            self.name
-        );
+/// The case for the test runner; it runs in a process of its own.
+pub(crate) fn trial(case: Case) -> Trial {
+    let skip = reason_to_skip(case.tier);
+    let left_out = skip.is_some();
+    if let Some(reason) = skip {
+        note(format_args!("SKIP: {}: {reason}", case.name));
     }
+    Trial::test(case.name, move || {
+        let accel = prepared().as_ref().map_err(Failed::from)?;
+        let status = isolate::run_self::<&str>(
+            &[],
+            &[(VARIABLE, case.name), (probe::VARIABLE, accel.name())],
+        )?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("{} failed ({status}), see above", case.name).into())
+        }
+    })
+    .with_ignored_flag(left_out)
 }
 
-/// Why a case of `tier` does not run here, if it does not.
-pub(crate) fn reason_to_skip(tier: Tier) -> Option<&'static str> {
+fn reason_to_skip(tier: Tier) -> Option<&'static str> {
     if !nix::unistd::geteuid().is_root() {
         return Some("needs root for network namespaces");
     }
@@ -60,24 +70,90 @@ pub(crate) fn reason_to_skip(tier: Tier) -> Option<&'static str> {
     (tier == Tier::Full && !full).then_some("part of the larger matrix; `make test-vm` runs it")
 }
 
-/// Runs `case` in the namespaces that this process is in.
-pub(crate) fn run(case: &Case) -> Result<()> {
-    isolate::enter()?;
-    isolate::end_on_signal(|| {})?;
-    let logs = programs::repository().join("target/vm").join(case.name);
-    if logs.exists() {
-        std::fs::remove_dir_all(&logs).with_context(|| format!("emptying {}", logs.display()))?;
+/// Writes a line to stderr, past the test runner's own output.
+pub(crate) fn note(line: impl Display) {
+    // A closed stderr is no reason to fail.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Where logs and artifacts of all cases are.
+pub(crate) fn directory() -> PathBuf {
+    repository().join("target/vm")
+}
+
+/// What all cases need, made once by whichever comes first: artifacts, and how machines run.
+fn prepared() -> &'static Result<Accel, String> {
+    static PREPARED: OnceLock<Result<Accel, String>> = OnceLock::new();
+    PREPARED.get_or_init(|| prepare().map_err(|error| format!("{error:#}")))
+}
+
+fn prepare() -> Result<Accel> {
+    let directory = directory();
+    let artifacts = directory.join("artifacts");
+    std::fs::create_dir_all(&artifacts)
+        .with_context(|| format!("creating {}", artifacts.display()))?;
+    note("building the reference OS (minutes the first time, then cached)");
+    artifacts::build_os(&artifacts, &directory.join("reference-os.log"))?;
+    note("building live ISO and PXE set");
+    artifacts::build_media(&artifacts, &directory.join("iso-builder.log"))?;
+    let status = isolate::run_self::<&str>(&[], &[(VARIABLE, PROBE)])?;
+    ensure!(
+        status.success(),
+        "the acceleration probe failed ({status}), see above"
+    );
+    let answer = std::fs::read_to_string(directory.join(PROBE).join("answer"))?;
+    let (name, reason) = answer
+        .split_once('\n')
+        .context("reading the probe's answer")?;
+    note(format_args!("machines run with {name}: {}", reason.trim()));
+    Ok(if name == Accel::Kvm.name() {
+        Accel::Kvm
+    } else {
+        Accel::Tcg
+    })
+}
+
+/// Runs, in private namespaces, the case that the environment names.
+pub(crate) fn run_inside(cases: &[Case]) -> ExitCode {
+    let name = std::env::var(VARIABLE).unwrap_or_default();
+    let result = isolate::enter()
+        .and_then(|()| isolate::end_on_signal(|| {}))
+        .and_then(|()| {
+            if name == PROBE {
+                return probe();
+            }
+            let case = cases
+                .iter()
+                .find(|case| case.name == name)
+                .context("there is no such case")?;
+            Bench::new(case.name)?.run(case.run)
+        });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            note(format_args!("{name}: {error:#}"));
+            ExitCode::FAILURE
+        }
     }
-    std::fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
-    let scratch = Scratch::new(4 * GIB, 3 * GIB, Path::new(&logs))?;
-    let bench = Bench {
-        scratch,
-        logs,
-        name: case.name,
-        start: Instant::now(),
-    };
-    let result =
-        (case.run)(&bench).with_context(|| format!("logs are in {}", bench.logs.display()));
-    bench.say(if result.is_ok() { "done" } else { "failed" });
-    result
+}
+
+fn probe() -> Result<()> {
+    let logs = empty(&directory().join(PROBE))?;
+    let artifacts = Artifacts::open(&directory().join("artifacts"))?;
+    let (accel, reason) = Accel::probe(&artifacts.kernel(), &logs)?;
+    Ok(std::fs::write(
+        logs.join("answer"),
+        format!("{}\n{reason}\n", accel.name()),
+    )?)
+}
+
+/// Makes `directory` an empty one.
+pub(crate) fn empty(directory: &Path) -> Result<PathBuf> {
+    if directory.exists() {
+        std::fs::remove_dir_all(directory)
+            .with_context(|| format!("emptying {}", directory.display()))?;
+    }
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("creating {}", directory.display()))?;
+    Ok(directory.to_owned())
 }

@@ -1,0 +1,141 @@
+//! What machines are made from: the reference OS and the live media built from it.
+//!
+//! Building needs the network (Debian packages) and so happens before a process isolates itself.
+//! The reference OS is cached by the hash of its recipe (`examples/reference-os`); the media are
+//! built anew, since the programs under test are among their ingredients.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use embed::manifest::Manifest;
+
+use crate::programs::{self, program, repository};
+
+/// Directories of artifacts, complete.
+#[derive(Clone, Debug)]
+pub struct Artifacts {
+    os: PathBuf,
+    media: PathBuf,
+    manifest: Manifest,
+}
+
+impl Artifacts {
+    /// The artifacts below `directory`, as [`build_os`] and [`build_media`] left them.
+    pub fn open(directory: &Path) -> Result<Self> {
+        let (os, media) = (directory.join("os"), directory.join("media"));
+        let path = media.join("manifest.json");
+        let json = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        let manifest =
+            Manifest::parse(&json).with_context(|| format!("reading {}", path.display()))?;
+        let artifacts = Self {
+            os,
+            media,
+            manifest,
+        };
+        for file in [
+            artifacts.cloud_disk(),
+            artifacts.kernel(),
+            artifacts.initramfs(),
+            artifacts.iso()?,
+        ] {
+            ensure!(file.exists(), "{} is missing", file.display());
+        }
+        Ok(artifacts)
+    }
+
+    /// The OS image as a cloud has it: raw, platform `qemu`.
+    pub fn cloud_disk(&self) -> PathBuf {
+        self.os.join("qemu.raw")
+    }
+
+    /// Directory of the live media; holds `manifest.json`.
+    pub fn media(&self) -> &Path {
+        &self.media
+    }
+
+    /// What the media builder says it made.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The live kernel.
+    pub fn kernel(&self) -> PathBuf {
+        self.media.join(&self.manifest.kernel.file)
+    }
+
+    /// The live initramfs.
+    pub fn initramfs(&self) -> PathBuf {
+        self.media.join(&self.manifest.initramfs.file)
+    }
+
+    /// The live ISO.
+    pub fn iso(&self) -> Result<PathBuf> {
+        let iso = self
+            .manifest
+            .iso
+            .as_ref()
+            .context("the media were built without an ISO")?;
+        Ok(self.media.join(&iso.file))
+    }
+}
+
+/// Builds the reference OS into `DIRECTORY/os`; what it prints goes to `log`.
+pub fn build_os(directory: &Path, log: &Path) -> Result<()> {
+    let mut command = Command::new(repository().join("examples/reference-os/build.sh"));
+    command
+        .arg("--out")
+        .arg(directory.join("os"))
+        .arg("--bin")
+        .arg(programs::directory()?);
+    run(command, "examples/reference-os/build.sh", log)
+}
+
+/// Builds the live media of the OS in `DIRECTORY/os` into `DIRECTORY/media`.
+pub fn build_media(directory: &Path, log: &Path) -> Result<()> {
+    let os = directory.join("os");
+    let media = directory.join("media");
+    if media.exists() {
+        std::fs::remove_dir_all(&media).with_context(|| format!("emptying {}", media.display()))?;
+    }
+    let mut command = Command::new(program("iso-builder")?);
+    command
+        .arg("build")
+        .arg("--image")
+        .arg(os.join("metal.raw.zst"));
+    command
+        .arg("--keyring")
+        .arg(os.join("signing-key.gpg"))
+        .arg("--output")
+        .arg(&media);
+    run(command, "iso-builder build", log)
+}
+
+/// Runs `command` with its output in `log`; a failure shows the log's end.
+pub fn run(mut command: Command, name: &str, log: &Path) -> Result<()> {
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .with_context(|| format!("opening {}", log.display()))?;
+    let status = command
+        .stdin(std::process::Stdio::null())
+        .stdout(file.try_clone()?)
+        .stderr(file)
+        .status()
+        .with_context(|| format!("running {name}"))?;
+    if !status.success() {
+        let text = String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).into_owned();
+        let lines: Vec<&str> = text.lines().collect();
+        let tail = lines
+            .get(lines.len().saturating_sub(12)..)
+            .unwrap_or_default()
+            .join("\n  | ");
+        bail!(
+            "`{name}` failed ({status}); the end of {}:\n  | {tail}",
+            log.display()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! What goes wrong on a machine's way: it stops with a clear error and nothing is half done.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use tests::site::MAC;
+
+use crate::bench::Bench;
+use crate::case::{Case, Tier};
+use crate::network::{install_published, start_live};
+
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "wrong_rootfs_is_not_booted",
+        tier: Tier::Full,
+        run: wrong_rootfs,
+    },
+    Case {
+        name: "too_little_memory_is_said_before_the_download",
+        tier: Tier::Full,
+        run: too_little_memory,
+    },
+    Case {
+        name: "image_with_a_bad_signature_leaves_the_disk_unbootable",
+        tier: Tier::Full,
+        run: bad_signature,
+    },
+];
+
+fn wrong_rootfs(bench: &Bench) -> Result<()> {
+    let media = spoilt_media(bench, &bench.artifacts.manifest().rootfs.file)?;
+    let mut lab = bench.lab(&media, |_| Ok(()))?;
+    let disk = bench.empty_disk()?;
+    let mut vm = start_live(bench, &mut lab, &disk, 2048)?;
+    vm.wait_for("does not have the expected SHA-256", bench.patience(30))?;
+    ensure_empty(&disk)
+}
+
+fn too_little_memory(bench: &Bench) -> Result<()> {
+    let mut lab = bench.lab(bench.artifacts.media(), |_| Ok(()))?;
+    let disk = bench.empty_disk()?;
+    let mut vm = start_live(bench, &mut lab, &disk, 640)?;
+    vm.wait_for("not enough memory for the live system", bench.patience(30))?;
+    ensure_empty(&disk)
+}
+
+fn bad_signature(bench: &Bench) -> Result<()> {
+    let image = bench
+        .artifacts
+        .manifest()
+        .image
+        .as_ref()
+        .context("the media hold no published image")?;
+    let media = spoilt_media(bench, &image.artifact.file)?;
+    let mut lab = bench.lab(&media, install_published)?;
+    let disk = bench.empty_disk()?;
+    let mut vm = start_live(bench, &mut lab, &disk, 2048)?;
+    vm.wait_for("coreos-metal: install failed", bench.patience(40))?;
+    let machine = lab
+        .server()?
+        .wait_state(MAC, "failed", bench.patience(10))?;
+    ensure!(
+        machine
+            .timeline
+            .iter()
+            .any(|event| event.event == "install-failed"),
+        "no event tells of the failure"
+    );
+    ensure_empty(&disk)?;
+    let script = lab.server()?.script(MAC)?;
+    ensure!(
+        !script.contains("kernel "),
+        "a failed machine is installed again without being asked for:\n{script}"
+    );
+    Ok(())
+}
+
+/// A copy of the media in which one bit in the middle of `file` is another.
+fn spoilt_media(bench: &Bench, file: &str) -> Result<PathBuf> {
+    let media = bench.path("spoilt");
+    std::fs::create_dir(&media)?;
+    for entry in std::fs::read_dir(bench.artifacts.media())? {
+        let entry = entry?;
+        if Some(entry.path()) != bench.artifacts.iso().ok() {
+            std::fs::copy(entry.path(), media.join(entry.file_name()))?;
+        }
+    }
+    let path = media.join(file);
+    let target = File::options().read(true).write(true).open(&path)?;
+    let middle = target.metadata()?.len() / 2;
+    let mut byte = [0];
+    target.read_exact_at(&mut byte, middle)?;
+    target.write_all_at(&byte.map(|byte| byte ^ 1), middle)?;
+    Ok(media)
+}
+
+/// The first MiB, without which nothing boots, is zero.
+fn ensure_empty(disk: &Path) -> Result<()> {
+    let mut head = vec![0; 1 << 20];
+    File::open(disk)?.read_exact(&mut head)?;
+    ensure!(
+        head.iter().all(|byte| *byte == 0),
+        "the disk's first MiB is not zero"
+    );
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! Machines that need no network: live ISO on CD-ROM and stick under each firmware, and the
+//! image's own disk.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use tests::artifacts;
+use tests::guest::{self, DEMO, DemoMachine, INSTALL_DONE, PROVISIONED};
+use tests::programs::program;
+use tests::site;
+use tests::vm::{Drive, Firmware, Vm, disk};
+
+use crate::bench::Bench;
+use crate::case::{Case, Tier};
+
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "iso_on_cd_installs_under_bios",
+        tier: Tier::Full,
+        run: |bench| install(bench, Firmware::SeaBios, Drive::CdRom),
+    },
+    Case {
+        name: "iso_on_cd_installs_under_uefi",
+        tier: Tier::Full,
+        run: |bench| install(bench, Firmware::Ovmf, Drive::CdRom),
+    },
+    Case {
+        name: "iso_on_cd_installs_under_secure_boot",
+        tier: Tier::Full,
+        run: |bench| install(bench, Firmware::OvmfSecureBoot, Drive::CdRom),
+    },
+    Case {
+        name: "iso_on_stick_installs_under_bios",
+        tier: Tier::Full,
+        run: |bench| install(bench, Firmware::SeaBios, Drive::UsbStick),
+    },
+    Case {
+        name: "iso_on_stick_installs_under_uefi",
+        tier: Tier::Full,
+        run: |bench| install(bench, Firmware::Ovmf, Drive::UsbStick),
+    },
+    Case {
+        name: "cloud_disk_provisions_under_bios",
+        tier: Tier::Full,
+        run: |bench| cloud(bench, Firmware::SeaBios),
+    },
+    Case {
+        name: "cloud_disk_provisions_under_secure_boot",
+        tier: Tier::Full,
+        run: |bench| cloud(bench, Firmware::OvmfSecureBoot),
+    },
+];
+
+fn install(bench: &Bench, firmware: Firmware, drive: fn(PathBuf) -> Drive) -> Result<()> {
+    let iso = bench.path("demo.iso");
+    let mut command = Command::new(program("coreos-installer")?);
+    command
+        .args([
+            "iso",
+            "customize",
+            "--dest-device",
+            "/dev/vda",
+            "--dest-ignition",
+        ])
+        .arg(site::config());
+    command
+        .arg("--output")
+        .arg(&iso)
+        .arg(bench.artifacts.iso()?);
+    artifacts::run(
+        command,
+        "coreos-installer iso customize",
+        &bench.logs.join("iso-customize.log"),
+    )?;
+    let mut vm = bench
+        .machine("machine", firmware)
+        .drive(Drive::Disk(bench.empty_disk()?))
+        .drive(drive(iso))
+        .start()?;
+    bench.say("booting the ISO");
+    vm.wait_for(INSTALL_DONE, bench.patience(60))?;
+    bench.say("installed");
+    expect_first_boot(bench, &mut vm)
+}
+
+fn cloud(bench: &Bench, firmware: Firmware) -> Result<()> {
+    let path = bench.path("disk.raw");
+    disk::from_image(&path, &bench.artifacts.cloud_disk(), 4 << 30)?;
+    let mut vm = bench
+        .machine("machine", firmware)
+        .drive(Drive::Disk(path))
+        .fw_cfg_file("opt/com.coreos/config", &site::config())
+        .start()?;
+    bench.say("booting the disk");
+    expect_first_boot(bench, &mut vm)
+}
+
+fn expect_first_boot(bench: &Bench, vm: &mut Vm) -> Result<()> {
+    let [provisioned, demo] =
+        vm.wait_for_all([PROVISIONED, DEMO], bench.patience(60), || Ok(()))?;
+    guest::identity(&provisioned)?;
+    let found: DemoMachine = guest::read(&demo, DEMO)?;
+    ensure!(
+        found.boot == 1 && found.unit == "enabled",
+        "the config was not applied: {found:?}"
+    );
+    Ok(())
+}
