@@ -61,11 +61,14 @@ pub fn config(path: &str, title: &str, kargs: &str) -> Result<Config, AreaError>
         .chars()
         .filter(|c| !c.is_control() && !matches!(c, '\'' | '$' | '\\'))
         .collect();
+    // UEFI's console is on the serial line already where the firmware was told so.
     let mut text = format!(
         "set default=0\nset timeout={TIMEOUT}\n\
-         if serial --unit=0 --speed=115200; then\n\
-         \tterminal_input console serial\n\
-         \tterminal_output console serial\n\
+         if [ \"$grub_platform\" = pc ]; then\n\
+         \tif serial --unit=0 --speed=115200; then\n\
+         \t\tterminal_input console serial\n\
+         \t\tterminal_output console serial\n\
+         \tfi\n\
          fi\n\
          menuentry '{title}' --class os {{\n\
          \tlinux /{kernel} ",

@@ -3,8 +3,9 @@
 //! Everything is made in a directory of its own inside the output directory and moved into place
 //! at the end, the manifest last: a failed build leaves what was there.
 
+mod error;
+
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 
 use embed::kargs::Kargs;
@@ -16,106 +17,23 @@ use tempfile::TempDir;
 
 use crate::artifact;
 use crate::identity::Identity;
-use crate::image::{Arch, BootError, EfiLoader, EspError, ImageError, OsImage, of_kernel};
+use crate::image::{Arch, EfiLoader, OsImage, of_kernel};
 use crate::initramfs::{self, InitramfsError};
-use crate::iso::{VolumeId, VolumeIdError};
-use crate::live_kargs::{KargError, live_kargs};
-use crate::media::{LiveMedia, MediaError};
+use crate::iso::VolumeId;
+use crate::live_kargs::live_kargs;
+use crate::media::LiveMedia;
 use crate::options::BuildOptions;
-use crate::rootfs::{self, RootfsError};
+use crate::rootfs;
 use crate::tools::HostTools;
-use crate::unpack::{self, UnpackError, Unpacked};
+use crate::unpack::{self, Unpacked};
 use crate::watch::{Step, Watch};
+
+pub use error::BuildError;
+use error::output;
 
 const MANIFEST: &str = "manifest.json";
 /// Digits of the image's digest that stand for a version that was not given.
 const VERSION_DIGITS: usize = 12;
-
-/// Why a build failed. Each says which part; its source says why.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// Getting at the verified image.
-    #[error("cannot use the image {image}")]
-    Unpack {
-        /// The image.
-        image: PathBuf,
-        /// Why.
-        #[source]
-        source: UnpackError,
-    },
-    /// Not an OS image.
-    #[error("cannot make media from {image}")]
-    Image {
-        /// The image.
-        image: PathBuf,
-        /// Why.
-        #[source]
-        source: ImageError,
-    },
-    /// Nothing to start from in it.
-    #[error("cannot start anything from {image}")]
-    Boot {
-        /// The image.
-        image: PathBuf,
-        /// Why.
-        #[source]
-        source: BootError,
-    },
-    /// No EFI boot loader in it.
-    #[error("cannot take the boot loader from {image}")]
-    Esp {
-        /// The image.
-        image: PathBuf,
-        /// Why.
-        #[source]
-        source: EspError,
-    },
-    /// Made for a machine that media cannot be made for.
-    #[error("{image} is for {found}; media are made for x86_64 only")]
-    Architecture {
-        /// The image.
-        image: PathBuf,
-        /// Machine of its kernel.
-        found: String,
-    },
-    /// A kernel argument that cannot be passed on.
-    #[error("cannot put the kernel arguments into the boot menu")]
-    Kargs(#[source] KargError),
-    /// The initramfs.
-    #[error("cannot make the live initramfs from {image}")]
-    Initramfs {
-        /// The image.
-        image: PathBuf,
-        /// Why.
-        #[source]
-        source: InitramfsError,
-    },
-    /// The rootfs.
-    #[error("cannot make the rootfs")]
-    Rootfs(#[source] RootfsError),
-    /// No label could be made from name and version.
-    #[error("cannot label the ISO")]
-    Label(#[source] VolumeIdError),
-    /// The ISO.
-    #[error("cannot make the ISO")]
-    Media(#[source] MediaError),
-    /// A file of the results.
-    #[error("cannot write {path}")]
-    Output {
-        /// The file or directory.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// Asked to stop.
-    #[error("interrupted; nothing was changed in {out}")]
-    Interrupted {
-        /// The output directory.
-        out: PathBuf,
-    },
-}
 
 /// What was built.
 #[derive(Debug)]
@@ -419,9 +337,4 @@ fn link_or_copy(from: &Path, to: &Path) -> Result<(), BuildError> {
         fs::copy(&real, to).map_err(output(to))?;
     }
     Ok(())
-}
-
-fn output(path: &Path) -> impl FnOnce(io::Error) -> BuildError {
-    let path = path.to_owned();
-    move |source| BuildError::Output { path, source }
 }
