@@ -22,17 +22,26 @@ impl Entry {
         let name = names
             .iter()
             .rfind(|name| name.ends_with(".conf"))
-            .ok_or_else(|| FirstBootError::NoEntry { path: root.show(boot::ENTRIES) })?;
+            .ok_or_else(|| FirstBootError::NoEntry {
+                path: root.show(boot::ENTRIES),
+            })?;
         let rel = format!("{}/{name}", boot::ENTRIES);
         let text = root.require_text(&rel)?;
-        Ok(Self { shown: root.show(&rel), rel, text })
+        Ok(Self {
+            shown: root.show(&rel),
+            rel,
+            text,
+        })
     }
 
     /// The entry with its kernel arguments edited.
     pub(super) fn edit(self, edit: &Edit) -> Result<Self, FirstBootError> {
         let kargs = edit
             .apply(&self.kargs()?)
-            .map_err(|source| FirstBootError::Kargs { path: self.shown.clone(), source })?;
+            .map_err(|source| FirstBootError::Kargs {
+                path: self.shown.clone(),
+                source,
+            })?;
         Ok(self.with_kargs(&kargs))
     }
 
@@ -41,20 +50,36 @@ impl Entry {
         let want = format!("{}={old}", karg::PLATFORM);
         let kargs = self.kargs()?;
         if !kargs.contains(&want) {
-            return Err(FirstBootError::Platform { path: self.shown, want });
+            return Err(FirstBootError::Platform {
+                path: self.shown,
+                want,
+            });
         }
         let set = format!("{}={new}", karg::PLATFORM);
-        let kargs: Kargs = kargs.iter().map(|w| if w == want { set.as_str() } else { w }).collect();
+        let kargs: Kargs = kargs
+            .iter()
+            .map(|w| if w == want { set.as_str() } else { w })
+            .collect();
         Ok(self.with_kargs(&kargs))
     }
 
     /// Path of the initramfs as the entry names it: from the root of the boot partition.
     pub(super) fn initrd(&self) -> Result<&str, FirstBootError> {
-        let mut lines = self.text.lines().filter_map(|line| line.strip_prefix("initrd "));
-        let found = self.text.lines().filter(|line| line.starts_with("initrd ")).count();
+        let mut lines = self
+            .text
+            .lines()
+            .filter_map(|line| line.strip_prefix("initrd "));
+        let found = self
+            .text
+            .lines()
+            .filter(|line| line.starts_with("initrd "))
+            .count();
         match (lines.next(), found) {
             (Some(path), 1) => Ok(path.trim()),
-            _ => Err(FirstBootError::InitrdLine { path: self.shown.clone(), found }),
+            _ => Err(FirstBootError::InitrdLine {
+                path: self.shown.clone(),
+                found,
+            }),
         }
     }
 
@@ -64,13 +89,20 @@ impl Entry {
     }
 
     fn kargs(&self) -> Result<Kargs, FirstBootError> {
-        let mut lines = self.text.lines().filter_map(|line| line.strip_prefix("options "));
+        let mut lines = self
+            .text
+            .lines()
+            .filter_map(|line| line.strip_prefix("options "));
         match (lines.next(), lines.count()) {
             (Some(options), 0) => Ok(Kargs::parse(options)),
-            (None, _) => Err(FirstBootError::OptionsLine { path: self.shown.clone(), found: 0 }),
-            (Some(_), more) => {
-                Err(FirstBootError::OptionsLine { path: self.shown.clone(), found: more + 1 })
-            }
+            (None, _) => Err(FirstBootError::OptionsLine {
+                path: self.shown.clone(),
+                found: 0,
+            }),
+            (Some(_), more) => Err(FirstBootError::OptionsLine {
+                path: self.shown.clone(),
+                found: more + 1,
+            }),
         }
     }
 

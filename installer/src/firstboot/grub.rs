@@ -8,14 +8,18 @@ const START: &str = "# CONSOLE-SETTINGS-START";
 const END: &str = "# CONSOLE-SETTINGS-END";
 
 /// Replaces what is between the markers by `commands`, one a line.
-pub(super) fn write_console_block(root: &BootRoot, commands: &[String]) -> Result<(), FirstBootError> {
+pub(super) fn write_console_block(
+    root: &BootRoot,
+    commands: &[String],
+) -> Result<(), FirstBootError> {
     let [console, grub] = FILES;
     let (rel, text) = match root.read_text(console)? {
         Some(text) => (console, text),
         None => (grub, root.require_text(grub)?),
     };
-    let edited = replace_block(&text, commands)
-        .ok_or_else(|| FirstBootError::NoConsoleBlock { path: root.show(rel) })?;
+    let edited = replace_block(&text, commands).ok_or_else(|| FirstBootError::NoConsoleBlock {
+        path: root.show(rel),
+    })?;
     root.replace(rel, edited.as_bytes())
 }
 
@@ -50,7 +54,10 @@ mod tests {
     fn only_the_block_changes() {
         let text = "a\n# CONSOLE-SETTINGS-START\nold\n# CONSOLE-SETTINGS-END\nb";
         let edited = replace_block(text, &["x".into(), "y".into()]).unwrap();
-        assert_eq!(edited, "a\n# CONSOLE-SETTINGS-START\nx\ny\n# CONSOLE-SETTINGS-END\nb");
+        assert_eq!(
+            edited,
+            "a\n# CONSOLE-SETTINGS-START\nx\ny\n# CONSOLE-SETTINGS-END\nb"
+        );
         assert_eq!(
             replace_block(text, &[]).unwrap(),
             "a\n# CONSOLE-SETTINGS-START\n# CONSOLE-SETTINGS-END\nb"
@@ -59,8 +66,14 @@ mod tests {
 
     #[test]
     fn a_missing_or_lone_marker_is_refused() {
-        for text in ["", "a\n", "# CONSOLE-SETTINGS-START\n", "# CONSOLE-SETTINGS-END\n", "# CONSOLE-SETTINGS-START",
-            "# CONSOLE-SETTINGS-END\n# CONSOLE-SETTINGS-START\n"] {
+        for text in [
+            "",
+            "a\n",
+            "# CONSOLE-SETTINGS-START\n",
+            "# CONSOLE-SETTINGS-END\n",
+            "# CONSOLE-SETTINGS-START",
+            "# CONSOLE-SETTINGS-END\n# CONSOLE-SETTINGS-START\n",
+        ] {
             assert_eq!(replace_block(text, &[]), None, "{text:?}");
         }
     }

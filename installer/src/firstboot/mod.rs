@@ -147,10 +147,14 @@ impl FirstBoot {
             root.create(boot::CONFIG, config.bytes(), 0o600)?;
         }
         if let Some(platform) = self.platform.as_deref().filter(|_| self.changes_platform()) {
-            Entry::default_of(&root)?.set_platform(METAL, platform)?.store(&root)?;
+            Entry::default_of(&root)?
+                .set_platform(METAL, platform)?
+                .store(&root)?;
         }
         if let Some(settings) = self.console_settings(&root)? {
-            Entry::default_of(&root)?.edit(&settings.kargs)?.store(&root)?;
+            Entry::default_of(&root)?
+                .edit(&settings.kargs)?
+                .store(&root)?;
             grub::write_console_block(&root, &settings.grub_commands)?;
         }
         if let Some(args) = &self.firstboot_args {
@@ -166,7 +170,9 @@ impl FirstBoot {
     }
 
     fn changes_platform(&self) -> bool {
-        self.platform.as_deref().is_some_and(|platform| platform != METAL)
+        self.platform
+            .as_deref()
+            .is_some_and(|platform| platform != METAL)
     }
 
     fn console_settings(&self, root: &BootRoot) -> Result<Option<ConsoleSettings>, FirstBootError> {

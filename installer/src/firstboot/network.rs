@@ -42,11 +42,20 @@ impl Keyfiles {
         paths.sort_unstable();
         let mut keyfiles = Vec::new();
         for path in paths.into_iter().filter(|path| path.is_file()) {
-            let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .map(str::to_owned);
             let Some(name) = name else {
-                return Err(io::Error::other(format!("{}: name is not UTF-8", path.display())));
+                return Err(io::Error::other(format!(
+                    "{}: name is not UTF-8",
+                    path.display()
+                )));
             };
-            keyfiles.push(Keyfile { name, bytes: read_bounded(&path)? });
+            keyfiles.push(Keyfile {
+                name,
+                bytes: read_bounded(&path)?,
+            });
         }
         Ok(Self(keyfiles))
     }
@@ -78,7 +87,10 @@ impl Keyfiles {
         let mut archive = Archive::default();
         for keyfile in &self.0 {
             archive
-                .insert(&format!("{NETWORK_DIR}/{}", keyfile.name), keyfile.bytes.as_slice())
+                .insert(
+                    &format!("{NETWORK_DIR}/{}", keyfile.name),
+                    keyfile.bytes.as_slice(),
+                )
                 .map_err(|error| FirstBootError::Pack(io::Error::other(error)))?;
         }
         archive.to_xz_cpio().map_err(FirstBootError::Pack)
@@ -93,9 +105,14 @@ impl FromIterator<Keyfile> for Keyfiles {
 
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_KEYFILE + 1).read_to_end(&mut bytes)?;
+    File::open(path)?
+        .take(MAX_KEYFILE + 1)
+        .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_KEYFILE {
-        return Err(io::Error::other(format!("{} is larger than 1 MiB", path.display())));
+        return Err(io::Error::other(format!(
+            "{} is larger than 1 MiB",
+            path.display()
+        )));
     }
     Ok(bytes)
 }

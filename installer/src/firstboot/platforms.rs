@@ -7,9 +7,9 @@ use embed::contract::boot;
 use embed::kargs::Edit;
 use serde::Deserialize;
 
+use super::FirstBootError;
 use super::console::Console;
 use super::root::BootRoot;
-use super::FirstBootError;
 
 /// One platform's consoles.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -33,10 +33,15 @@ pub(super) struct ConsoleSettings {
 impl Table {
     /// Reads the table of the image.
     pub(super) fn read(root: &BootRoot) -> Result<Self, FirstBootError> {
-        let Some(text) = root.read_text(boot::PLATFORMS)? else { return Ok(Self::default()) };
+        let Some(text) = root.read_text(boot::PLATFORMS)? else {
+            return Ok(Self::default());
+        };
         serde_json::from_str(&text)
             .map(Self)
-            .map_err(|source| FirstBootError::PlatformTable { path: root.show(boot::PLATFORMS), source })
+            .map_err(|source| FirstBootError::PlatformTable {
+                path: root.show(boot::PLATFORMS),
+                source,
+            })
     }
 
     /// From the defaults of platform `old` to those of `new`; `None` when the table knows neither.
@@ -45,13 +50,21 @@ impl Table {
             return None;
         }
         let to = self.0.get(new).cloned().unwrap_or_default();
-        let kargs = Edit { delete: self.kargs_of(old), append: to.kernel_arguments, ..Edit::default() };
-        Some(ConsoleSettings { kargs, grub_commands: to.grub_commands })
+        let kargs = Edit {
+            delete: self.kargs_of(old),
+            append: to.kernel_arguments,
+            ..Edit::default()
+        };
+        Some(ConsoleSettings {
+            kargs,
+            grub_commands: to.grub_commands,
+        })
     }
 
     /// From the defaults of platform `old` to `consoles`.
     pub(super) fn explicit(&self, old: &str, consoles: &[Console]) -> ConsoleSettings {
-        let mut grub_commands: Vec<String> = consoles.iter().filter_map(Console::grub_command).collect();
+        let mut grub_commands: Vec<String> =
+            consoles.iter().filter_map(Console::grub_command).collect();
         let mut terminals: Vec<&str> = consoles.iter().map(Console::grub_terminal).collect();
         terminals.sort_unstable();
         terminals.dedup();
@@ -59,11 +72,21 @@ impl Table {
         grub_commands.push(format!("terminal_input {terminals}"));
         grub_commands.push(format!("terminal_output {terminals}"));
         let append = consoles.iter().map(Console::karg).collect();
-        let kargs = Edit { delete: self.kargs_of(old), append, ..Edit::default() };
-        ConsoleSettings { kargs, grub_commands }
+        let kargs = Edit {
+            delete: self.kargs_of(old),
+            append,
+            ..Edit::default()
+        };
+        ConsoleSettings {
+            kargs,
+            grub_commands,
+        }
     }
 
     fn kargs_of(&self, platform: &str) -> Vec<String> {
-        self.0.get(platform).map(|p| p.kernel_arguments.clone()).unwrap_or_default()
+        self.0
+            .get(platform)
+            .map(|p| p.kernel_arguments.clone())
+            .unwrap_or_default()
     }
 }

@@ -36,9 +36,15 @@ impl BootRoot {
     /// Opens the directory at `path`.
     pub(super) fn open(path: &Path) -> Result<Self, FirstBootError> {
         let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let fd = nix::fcntl::open(path, flags, Mode::empty())
-            .map_err(|errno| FirstBootError::Io { path: path.to_owned(), source: errno.into() })?;
-        Ok(Self { fd, path: path.to_owned() })
+        let fd =
+            nix::fcntl::open(path, flags, Mode::empty()).map_err(|errno| FirstBootError::Io {
+                path: path.to_owned(),
+                source: errno.into(),
+            })?;
+        Ok(Self {
+            fd,
+            path: path.to_owned(),
+        })
     }
 
     /// Text of the file at `rel`, `None` when there is none.
@@ -49,7 +55,9 @@ impl BootRoot {
             Err(errno) => return Err(self.error(rel, errno)),
         };
         let mut text = String::new();
-        file.take(MAX_TEXT + 1).read_to_string(&mut text).map_err(|e| self.error(rel, e))?;
+        file.take(MAX_TEXT + 1)
+            .read_to_string(&mut text)
+            .map_err(|e| self.error(rel, e))?;
         if text.len() as u64 > MAX_TEXT {
             return Err(self.error(rel, io::Error::other("larger than 4 MiB")));
         }
@@ -58,7 +66,10 @@ impl BootRoot {
 
     /// Text of the file at `rel`, which the image must have.
     pub(super) fn require_text(&self, rel: &str) -> Result<String, FirstBootError> {
-        self.read_text(rel)?.ok_or_else(|| FirstBootError::NotThere { path: self.path.join(rel) })
+        self.read_text(rel)?
+            .ok_or_else(|| FirstBootError::NotThere {
+                path: self.path.join(rel),
+            })
     }
 
     /// Names in the directory at `rel`, sorted; empty when there is no such directory.
@@ -101,7 +112,9 @@ impl BootRoot {
         write: impl FnOnce(&mut File, &mut File) -> io::Result<()>,
     ) -> Result<(), FirstBootError> {
         let (parent, name) = self.parent_of(rel)?;
-        let mut old = self.open_file(rel).map_err(|errno| self.error(rel, errno))?;
+        let mut old = self
+            .open_file(rel)
+            .map_err(|errno| self.error(rel, errno))?;
         let _ = unlinkat(&parent, TEMP, UnlinkatFlags::NoRemoveDir);
         let mut new = create_new(&parent, TEMP, 0o600).map_err(|e| self.error(rel, e))?;
         let done = write(&mut old, &mut new)
@@ -111,11 +124,17 @@ impl BootRoot {
         if done.is_err() {
             let _ = unlinkat(&parent, TEMP, UnlinkatFlags::NoRemoveDir);
         }
-        done.and_then(|()| sync_dir(parent)).map_err(|e| self.error(rel, e))
+        done.and_then(|()| sync_dir(parent))
+            .map_err(|e| self.error(rel, e))
     }
 
     /// Creates the file at `rel`; a file of that name is an error.
-    pub(super) fn create(&self, rel: &str, contents: &[u8], mode: u32) -> Result<(), FirstBootError> {
+    pub(super) fn create(
+        &self,
+        rel: &str,
+        contents: &[u8],
+        mode: u32,
+    ) -> Result<(), FirstBootError> {
         let (parent, name) = self.parent_of(rel)?;
         create_new(&parent, name, mode)
             .and_then(|mut file| {
@@ -158,19 +177,31 @@ impl BootRoot {
     }
 
     fn open_beneath(&self, rel: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
-        let resolve =
-            ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS | ResolveFlag::RESOLVE_NO_XDEV;
-        openat2(&self.fd, rel, OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve))
+        let resolve = ResolveFlag::RESOLVE_BENEATH
+            | ResolveFlag::RESOLVE_NO_MAGICLINKS
+            | ResolveFlag::RESOLVE_NO_XDEV;
+        openat2(
+            &self.fd,
+            rel,
+            OpenHow::new()
+                .flags(flags | OFlag::O_CLOEXEC)
+                .resolve(resolve),
+        )
     }
 
     fn parent_of<'a>(&self, rel: &'a str) -> Result<(OwnedFd, &'a str), FirstBootError> {
         let (dir, name) = rel.rsplit_once('/').unwrap_or((".", rel));
-        let fd = self.open_beneath(dir, OFlag::O_DIRECTORY).map_err(|errno| self.error(rel, errno))?;
+        let fd = self
+            .open_beneath(dir, OFlag::O_DIRECTORY)
+            .map_err(|errno| self.error(rel, errno))?;
         Ok((fd, name))
     }
 
     fn error(&self, rel: &str, source: impl Into<io::Error>) -> FirstBootError {
-        FirstBootError::Io { path: self.path.join(rel), source: source.into() }
+        FirstBootError::Io {
+            path: self.path.join(rel),
+            source: source.into(),
+        }
     }
 }
 
@@ -179,8 +210,14 @@ fn create_new(parent: &OwnedFd, name: &str, mode: u32) -> io::Result<File> {
     if fstatat(parent, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok() {
         return Err(Errno::EEXIST.into());
     }
-    let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let file = File::from(nix::fcntl::openat(parent, name, flags, Mode::from_bits_truncate(mode))?);
+    let flags =
+        OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let file = File::from(nix::fcntl::openat(
+        parent,
+        name,
+        flags,
+        Mode::from_bits_truncate(mode),
+    )?);
     file.set_permissions(PermissionsExt::from_mode(mode))?;
     Ok(file)
 }
@@ -233,7 +270,10 @@ mod tests {
             assert!(matches!(error, FirstBootError::Io { .. }), "{rel}: {error}");
             assert!(root.read_text(rel).is_err(), "{rel}");
         }
-        assert_eq!(fs::read_to_string(dir.path().join("outside")).unwrap(), "secret");
+        assert_eq!(
+            fs::read_to_string(dir.path().join("outside")).unwrap(),
+            "secret"
+        );
     }
 
     #[test]
@@ -253,7 +293,9 @@ mod tests {
     fn a_failed_write_leaves_the_old_file_and_nothing_else() {
         let (dir, root) = tree();
         fs::write(dir.path().join("boot/x"), "old").unwrap();
-        let error = root.extend("x", |_| Err(io::Error::other("disk full"))).unwrap_err();
+        let error = root
+            .extend("x", |_| Err(io::Error::other("disk full")))
+            .unwrap_err();
         assert!(matches!(error, FirstBootError::Io { .. }));
         assert_eq!(root.require_text("x").unwrap(), "old");
         assert_eq!(root.names(".").unwrap(), [".", "..", "x"]);
@@ -265,8 +307,10 @@ mod tests {
         fs::write(dir.path().join("boot/x"), "old").unwrap();
         symlink("../made", dir.path().join("boot/l")).unwrap();
         for name in ["x", "l"] {
-            assert!(matches!(root.create(name, b"n", 0o600), Err(FirstBootError::Io { source, .. })
-                if source.kind() == io::ErrorKind::AlreadyExists));
+            assert!(
+                matches!(root.create(name, b"n", 0o600), Err(FirstBootError::Io { source, .. })
+                if source.kind() == io::ErrorKind::AlreadyExists)
+            );
         }
         assert!(!dir.path().join("made").exists());
     }

@@ -66,7 +66,13 @@ mod tests {
     #[test]
     fn arguments_cannot_leave_their_quotes() {
         let args: FirstbootArgs = r#"ip=dhcp x="$y\z""#.parse().unwrap();
-        assert_eq!(args.grub_line(), "set ignition_network_kcmdline=\"ip=dhcp x=\\\"\\$y\\\\z\\\"\"\n");
-        assert_eq!("a\nset root=x".parse::<FirstbootArgs>(), Err(FirstbootArgsError::Control));
+        assert_eq!(
+            args.grub_line(),
+            "set ignition_network_kcmdline=\"ip=dhcp x=\\\"\\$y\\\\z\\\"\"\n"
+        );
+        assert_eq!(
+            "a\nset root=x".parse::<FirstbootArgs>(),
+            Err(FirstbootArgsError::Control)
+        );
     }
 }

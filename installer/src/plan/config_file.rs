@@ -21,9 +21,16 @@ impl Options {
 }
 
 fn read(path: &Path) -> Result<Options, PlanError> {
-    let io = |source| PlanError::ReadConfigFile { path: path.to_owned(), source };
+    let io = |source| PlanError::ReadConfigFile {
+        path: path.to_owned(),
+        source,
+    };
     let mut text = String::new();
-    File::open(path).map_err(io)?.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(io)?;
+    File::open(path)
+        .map_err(io)?
+        .take(MAX_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(io)?;
     if text.len() as u64 > MAX_BYTES {
         return Err(io(std::io::Error::other("larger than 1 MiB")));
     }
@@ -33,7 +40,10 @@ fn read(path: &Path) -> Result<Options, PlanError> {
 /// Reads the options in `text`; `path` is for messages.
 pub(super) fn parse(text: &str, path: &Path) -> Result<Options, PlanError> {
     // A file of nothing but comments is an empty set of options.
-    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+    if text
+        .lines()
+        .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+    {
         return Ok(Options::default());
     }
     let options = serde_saphyr::options! { with_snippet: false };
@@ -52,5 +62,12 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Options, PlanError> {
 fn reason(error: &serde_saphyr::Error) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
-    line.rsplit_once(" at line ").map_or(line, |(reason, _)| reason).to_owned()
+    let reason = line
+        .rsplit_once(" at line ")
+        .map_or(line, |(reason, _)| reason);
+    // The list of all keys would drown the one that is wrong.
+    reason
+        .split_once(", expected one of ")
+        .map_or(reason, |(reason, _)| reason)
+        .to_owned()
 }

@@ -73,7 +73,10 @@ fn concat<T>(mut first: Vec<T>, second: Vec<T>) -> Vec<T> {
     first
 }
 
-fn one_target(first: Option<PathBuf>, second: Option<PathBuf>) -> Result<Option<PathBuf>, PlanError> {
+fn one_target(
+    first: Option<PathBuf>,
+    second: Option<PathBuf>,
+) -> Result<Option<PathBuf>, PlanError> {
     match (first, second) {
         (Some(first), Some(second)) => Err(PlanError::TwoTargets { first, second }),
         (first, second) => Ok(second.or(first)),

@@ -14,9 +14,11 @@ use std::path::PathBuf;
 use embed::digest::TypedDigest;
 use embed::kargs::Edit;
 
+use crate::disk::{SaveFilter, SaveFilterError};
 use crate::firstboot::{Console, FirstbootArgs};
+use crate::source::Retries;
 
-pub use options::{FetchRetries, FetchRetriesError, NETWORK_DIR, Options, ProgressForm};
+pub use options::{NETWORK_DIR, Options, ProgressForm, RetriesError};
 
 /// Why options do not make a plan.
 #[derive(Debug, thiserror::Error)]
@@ -77,10 +79,23 @@ pub enum PlanError {
         url: String,
     },
     /// The Ignition config would come by plain http, unchecked.
-    #[error("refusing to fetch the Ignition config by plain http from {url}: nothing would check it")]
+    #[error(
+        "refusing to fetch the Ignition config by plain http from {url}: nothing would check it"
+    )]
     IgnitionInsecure {
         /// The URL.
         url: String,
+    },
+    /// A partition filter that is none.
+    #[error("{option} value `{value}` is not valid")]
+    SaveFilter {
+        /// The option.
+        option: &'static str,
+        /// The value.
+        value: String,
+        /// The cause.
+        #[source]
+        source: SaveFilterError,
     },
     /// A value that would break the file it is written to.
     #[error("{option} value {value:?} holds a control character or, for a platform, white space")]
@@ -133,7 +148,7 @@ pub struct Plan {
     /// Tolerate an absent signature.
     pub insecure: bool,
     /// Retries of each fetch.
-    pub retries: FetchRetries,
+    pub retries: Retries,
     /// The machine's config.
     pub config: Option<ConfigSource>,
     /// Digest that the config must have.
@@ -148,10 +163,8 @@ pub struct Plan {
     pub kargs: Edit,
     /// Directory of network keyfiles to take over.
     pub network_dir: Option<PathBuf>,
-    /// Partition labels to keep, as globs.
-    pub save_labels: Vec<String>,
-    /// Partition numbers and ranges to keep.
-    pub save_indexes: Vec<String>,
+    /// Partitions of the target to keep.
+    pub save: Vec<SaveFilter>,
     /// Keep the half-written table after a failure.
     pub preserve_on_error: bool,
 }

@@ -12,6 +12,7 @@ use embed::digest::TypedDigest;
 use serde::{Deserialize, Deserializer};
 
 use crate::firstboot::{Console, FirstbootArgs};
+use crate::source::Retries;
 
 /// Where NetworkManager keeps its keyfiles.
 pub const NETWORK_DIR: &str = "/etc/NetworkManager/system-connections/";
@@ -28,7 +29,10 @@ pub struct Options {
     #[serde(skip)]
     pub config_file: Vec<PathBuf>,
 
-    /// Fetch the image of this stream, for example `stable`
+    /// Fetch the image of this stream, for example `next`
+    ///
+    /// Without any image option, a live system installs the image of its own medium, and any
+    /// other system the newest of stream `stable`.
     #[arg(short, long, value_name = "NAME", help_heading = "Image")]
     pub stream: Option<String>,
     /// Fetch the image from this URL; its signature is at URL.sig
@@ -55,8 +59,9 @@ pub struct Options {
     #[arg(long, help_heading = "Image")]
     pub insecure: bool,
     /// Try a failed fetch N more times, or `infinite` [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Image")]
-    pub fetch_retries: Option<FetchRetries>,
+    #[arg(long, value_name = "N", help_heading = "Image", value_parser = parse_retries)]
+    #[serde(deserialize_with = "retries")]
+    pub fetch_retries: Option<Retries>,
 
     /// Put this Ignition config on the disk
     #[arg(short, long, visible_alias = "ignition", value_name = "PATH",
@@ -95,11 +100,16 @@ pub struct Options {
     #[arg(long, value_name = "DIR", help_heading = "System", value_hint = ValueHint::DirPath)]
     pub network_dir: Option<PathBuf>,
 
-    /// Keep partitions whose label matches, for example `data*` [repeatable]
-    #[arg(long, value_name = "GLOB", value_delimiter = ',', help_heading = "Disk")]
+    /// Keep partitions by label, for example `data*,log` [repeatable]
+    #[arg(long, value_name = "GLOB", help_heading = "Disk")]
     pub save_partlabel: Vec<String>,
-    /// Keep partitions by number or range, for example `5-` [repeatable]
-    #[arg(long, value_name = "ID", value_delimiter = ',', allow_hyphen_values = true, help_heading = "Disk")]
+    /// Keep partitions by number, for example `4,6-` [repeatable]
+    #[arg(
+        long,
+        value_name = "ID",
+        allow_hyphen_values = true,
+        help_heading = "Disk"
+    )]
     pub save_partindex: Vec<String>,
     /// After a failure, leave the disk's partition table as it is
     #[arg(long, help_heading = "Disk")]
@@ -115,34 +125,18 @@ pub struct Options {
     pub dest_device: Option<PathBuf>,
 }
 
-/// How often a failed fetch is tried again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FetchRetries {
-    /// This many times.
-    Count(u32),
-    /// Until it works.
-    Infinite,
-}
-
 /// Why a number of retries was refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{0}` is neither a number nor `infinite`")]
-pub struct FetchRetriesError(String);
+pub struct RetriesError(String);
 
-impl FromStr for FetchRetries {
-    type Err = FetchRetriesError;
-    fn from_str(text: &str) -> Result<Self, FetchRetriesError> {
-        if text == "infinite" {
-            return Ok(Self::Infinite);
-        }
-        text.parse().map(Self::Count).map_err(|_| FetchRetriesError(text.to_owned()))
+fn parse_retries(text: &str) -> Result<Retries, RetriesError> {
+    if text == "infinite" {
+        return Ok(Retries::Infinite);
     }
-}
-
-impl<'de> Deserialize<'de> for FetchRetries {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
+    text.parse()
+        .map(Retries::Count)
+        .map_err(|_| RetriesError(text.to_owned()))
 }
 
 /// `--progress`.
@@ -168,5 +162,12 @@ where
     T::Err: fmt::Display,
 {
     let text = Option::<String>::deserialize(deserializer)?;
-    text.map(|text| text.parse().map_err(serde::de::Error::custom)).transpose()
+    text.map(|text| text.parse().map_err(serde::de::Error::custom))
+        .transpose()
+}
+
+fn retries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Retries>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| parse_retries(&text).map_err(serde::de::Error::custom))
+        .transpose()
 }

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use embed::kargs::{Edit, Kargs};
 
-use super::{ConfigSource, FetchRetries, ImageChoice, NETWORK_DIR, Options, Plan, PlanError};
+use crate::disk::{SaveFilter, SaveFilterError};
+use crate::source::Retries;
+
+use super::{ConfigSource, ImageChoice, NETWORK_DIR, Options, Plan, PlanError};
 
 /// Stream that is installed when nothing else is asked for.
 const DEFAULT_STREAM: &str = "stable";
@@ -16,15 +19,18 @@ impl Options {
         let image = self.image(on_live_medium)?;
         let config = self.config()?;
         let network_dir = self.copy_network.then(|| {
-            self.network_dir.clone().unwrap_or_else(|| PathBuf::from(NETWORK_DIR))
+            self.network_dir
+                .clone()
+                .unwrap_or_else(|| PathBuf::from(NETWORK_DIR))
         });
+        let save = self.save_filters()?;
         let platform = self.platform.map(|id| word("--platform", id)).transpose()?;
         Ok(Plan {
             image,
             target: self.dest_device.ok_or(PlanError::NoTarget)?,
             keyrings: self.keyring,
             insecure: self.insecure,
-            retries: self.fetch_retries.unwrap_or(FetchRetries::Count(0)),
+            retries: self.fetch_retries.unwrap_or(Retries::Count(0)),
             config,
             config_digest: self.ignition_hash,
             platform,
@@ -36,8 +42,7 @@ impl Options {
                 ..Edit::default()
             },
             network_dir,
-            save_labels: self.save_partlabel,
-            save_indexes: self.save_partindex,
+            save,
             preserve_on_error: self.preserve_on_error,
         })
     }
@@ -48,8 +53,14 @@ impl Options {
             ("--image-url", self.image_url.is_some()),
             ("--stream", self.stream.is_some()),
         ])?;
-        exclusive(&[("--offline", self.offline), ("--image-url", self.image_url.is_some())])?;
-        exclusive(&[("--offline", self.offline), ("--stream", self.stream.is_some())])?;
+        exclusive(&[
+            ("--offline", self.offline),
+            ("--image-url", self.image_url.is_some()),
+        ])?;
+        exclusive(&[
+            ("--offline", self.offline),
+            ("--stream", self.stream.is_some()),
+        ])?;
         Ok(if let Some(path) = &self.image_file {
             ImageChoice::File(path.clone())
         } else if let Some(url) = &self.image_url {
@@ -59,33 +70,61 @@ impl Options {
         } else {
             ImageChoice::Stream {
                 base_url: self.stream_base_url.clone(),
-                name: self.stream.clone().unwrap_or_else(|| DEFAULT_STREAM.to_owned()),
+                name: self
+                    .stream
+                    .clone()
+                    .unwrap_or_else(|| DEFAULT_STREAM.to_owned()),
                 architecture: self.architecture.clone(),
             }
         })
     }
 
+    fn save_filters(&self) -> Result<Vec<SaveFilter>, PlanError> {
+        let mut filters = Vec::new();
+        for value in &self.save_partlabel {
+            let wrong = |source| bad_filter("--save-partlabel", value, source);
+            filters.extend(SaveFilter::labels(value).map_err(wrong)?);
+        }
+        for value in &self.save_partindex {
+            let wrong = |source| bad_filter("--save-partindex", value, source);
+            filters.extend(SaveFilter::indexes(value).map_err(wrong)?);
+        }
+        Ok(filters)
+    }
+
     fn config(&self) -> Result<Option<ConfigSource>, PlanError> {
         match (&self.ignition_file, &self.ignition_url) {
-            (Some(_), Some(_)) => {
-                Err(PlanError::Conflict { first: "--ignition-file", second: "--ignition-url" })
-            }
+            (Some(_), Some(_)) => Err(PlanError::Conflict {
+                first: "--ignition-file",
+                second: "--ignition-url",
+            }),
             (Some(path), None) => Ok(Some(ConfigSource::File(path.clone()))),
             (None, Some(url)) => self.config_url(url).map(Some),
-            (None, None) if self.ignition_hash.is_some() => {
-                Err(PlanError::Needs { option: "--ignition-hash", needs: "an Ignition config" })
-            }
+            (None, None) if self.ignition_hash.is_some() => Err(PlanError::Needs {
+                option: "--ignition-hash",
+                needs: "an Ignition config",
+            }),
             (None, None) => Ok(None),
         }
     }
 
     fn config_url(&self, url: &str) -> Result<ConfigSource, PlanError> {
-        let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        let scheme = url
+            .split_once("://")
+            .map(|(scheme, _)| scheme.to_ascii_lowercase());
         match scheme.as_deref() {
             Some("https") => {}
             Some("http") if self.insecure_ignition || self.ignition_hash.is_some() => {}
-            Some("http") => return Err(PlanError::IgnitionInsecure { url: url.to_owned() }),
-            _ => return Err(PlanError::IgnitionScheme { url: url.to_owned() }),
+            Some("http") => {
+                return Err(PlanError::IgnitionInsecure {
+                    url: url.to_owned(),
+                });
+            }
+            _ => {
+                return Err(PlanError::IgnitionScheme {
+                    url: url.to_owned(),
+                });
+            }
         }
         Ok(ConfigSource::Url(url.to_owned()))
     }
@@ -93,7 +132,10 @@ impl Options {
 
 /// At most one of `options` may be given.
 fn exclusive(options: &[(&'static str, bool)]) -> Result<(), PlanError> {
-    let mut given = options.iter().filter(|(_, given)| *given).map(|(name, _)| *name);
+    let mut given = options
+        .iter()
+        .filter(|(_, given)| *given)
+        .map(|(name, _)| *name);
     match (given.next(), given.next()) {
         (Some(first), Some(second)) => Err(PlanError::Conflict { first, second }),
         _ => Ok(()),
@@ -102,10 +144,27 @@ fn exclusive(options: &[(&'static str, bool)]) -> Result<(), PlanError> {
 
 /// Each value may hold several arguments, as the kernel would split them.
 fn words(option: &'static str, values: &[String]) -> Result<Vec<String>, PlanError> {
-    if let Some(value) = values.iter().find(|value| value.chars().any(char::is_control)) {
-        return Err(PlanError::Word { option, value: value.clone() });
+    if let Some(value) = values
+        .iter()
+        .find(|value| value.chars().any(char::is_control))
+    {
+        return Err(PlanError::Word {
+            option,
+            value: value.clone(),
+        });
     }
-    Ok(values.iter().flat_map(|value| own(&Kargs::parse(value))).collect())
+    Ok(values
+        .iter()
+        .flat_map(|value| own(&Kargs::parse(value)))
+        .collect())
+}
+
+fn bad_filter(option: &'static str, value: &str, source: SaveFilterError) -> PlanError {
+    PlanError::SaveFilter {
+        option,
+        value: value.to_owned(),
+        source,
+    }
 }
 
 fn own(kargs: &Kargs) -> Vec<String> {
@@ -113,7 +172,11 @@ fn own(kargs: &Kargs) -> Vec<String> {
 }
 
 fn word(option: &'static str, value: String) -> Result<String, PlanError> {
-    if value.is_empty() || value.chars().any(|c| c.is_control() || c.is_whitespace() || c == '"') {
+    if value.is_empty()
+        || value
+            .chars()
+            .any(|c| c.is_control() || c.is_whitespace() || c == '"')
+    {
         return Err(PlanError::Word { option, value });
     }
     Ok(value)

@@ -16,7 +16,9 @@ struct Line {
 }
 
 fn line(args: &[&str]) -> Options {
-    Line::try_parse_from([&["install"], args].concat()).unwrap().options
+    Line::try_parse_from([&["install"], args].concat())
+        .unwrap()
+        .options
 }
 
 fn yaml(text: &str) -> Options {
@@ -31,17 +33,56 @@ fn every_key_of_a_config_file_means_the_same_option() {
          ignition-file: /c.ign\nignition-url: http://x/c\n\
          ignition-hash: sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\n\
          insecure-ignition: true\nplatform: qemu\nconsole: [tty0, ttyS0]\nappend-karg: [a=1, b]\n\
-         delete-karg: [c]\ncopy-network: true\nnetwork-dir: /n\nsave-partlabel: [data, 'log*']\n\
+         delete-karg: [c]\ncopy-network: true\nnetwork-dir: /n\nsave-partlabel: ['data,log*']\n\
          save-partindex: [5, 7-]\npreserve-on-error: true\ndest-device: /dev/sda\n",
     );
     let command = line(&[
-        "-s", "testing", "-u", "http://x/i", "-f", "/i", "--offline", "-a", "aarch64",
-        "--stream-base-url", "http://x/", "--keyring", "/k", "--insecure", "--fetch-retries", "infinite",
-        "-i", "/c.ign", "-I", "http://x/c", "--ignition-hash",
-        "sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", "--insecure-ignition",
-        "-p", "qemu", "--console", "tty0", "--console", "ttyS0", "--append-karg", "a=1", "--append-karg",
-        "b", "--delete-karg", "c", "-n", "--network-dir", "/n", "--save-partlabel", "data,log*",
-        "--save-partindex", "5", "--save-partindex", "7-", "--preserve-on-error", "/dev/sda",
+        "-s",
+        "testing",
+        "-u",
+        "http://x/i",
+        "-f",
+        "/i",
+        "--offline",
+        "-a",
+        "aarch64",
+        "--stream-base-url",
+        "http://x/",
+        "--keyring",
+        "/k",
+        "--insecure",
+        "--fetch-retries",
+        "infinite",
+        "-i",
+        "/c.ign",
+        "-I",
+        "http://x/c",
+        "--ignition-hash",
+        "sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
+        "--insecure-ignition",
+        "-p",
+        "qemu",
+        "--console",
+        "tty0",
+        "--console",
+        "ttyS0",
+        "--append-karg",
+        "a=1",
+        "--append-karg",
+        "b",
+        "--delete-karg",
+        "c",
+        "-n",
+        "--network-dir",
+        "/n",
+        "--save-partlabel",
+        "data,log*",
+        "--save-partindex",
+        "5",
+        "--save-partindex",
+        "7-",
+        "--preserve-on-error",
+        "/dev/sda",
     ]);
     assert_eq!(file, command);
 }
@@ -50,16 +91,30 @@ fn every_key_of_a_config_file_means_the_same_option() {
 fn lists_add_up_and_of_single_values_the_last_wins() {
     let dir = tempfile::tempdir().unwrap();
     let (one, two) = (dir.path().join("1.yaml"), dir.path().join("2.yaml"));
-    fs::write(&one, "append-karg: [a]\nplatform: aws\nfetch-retries: 3\ndest-device: /dev/sda\n").unwrap();
+    fs::write(
+        &one,
+        "append-karg: [a]\nplatform: aws\nfetch-retries: 3\ndest-device: /dev/sda\n",
+    )
+    .unwrap();
     fs::write(&two, "append-karg: [b]\nplatform: gcp\ninsecure: true\n").unwrap();
     let options = line(&[
-        "-c", one.to_str().unwrap(), "--append-karg", "c", "-c", two.to_str().unwrap(),
-        "--fetch-retries", "1", "--fetch-retries", "infinite", "--firstboot-args", "ip=dhcp",
+        "-c",
+        one.to_str().unwrap(),
+        "--append-karg",
+        "c",
+        "-c",
+        two.to_str().unwrap(),
+        "--fetch-retries",
+        "1",
+        "--fetch-retries",
+        "infinite",
+        "--firstboot-args",
+        "ip=dhcp",
     ]);
     let merged = options.with_config_files().unwrap();
     assert_eq!(merged.append_karg, ["a", "b", "c"]);
     assert_eq!(merged.platform.as_deref(), Some("gcp"));
-    assert_eq!(merged.fetch_retries, Some(FetchRetries::Infinite));
+    assert_eq!(merged.fetch_retries, Some(Retries::Infinite));
     assert!(merged.insecure);
     assert_eq!(merged.dest_device.as_deref(), Some(Path::new("/dev/sda")));
     assert_eq!(merged.firstboot_args.unwrap().to_string(), "ip=dhcp");
@@ -70,8 +125,13 @@ fn a_second_target_is_refused_even_if_it_is_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("1.yaml");
     fs::write(&file, "dest-device: /dev/sda\n").unwrap();
-    let error = line(&["-c", file.to_str().unwrap(), "/dev/sda"]).with_config_files().unwrap_err();
-    assert_eq!(error.to_string(), "destination device is given twice: /dev/sda and /dev/sda");
+    let error = line(&["-c", file.to_str().unwrap(), "/dev/sda"])
+        .with_config_files()
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "destination device is given twice: /dev/sda and /dev/sda"
+    );
 }
 
 #[test]
@@ -94,7 +154,12 @@ fn a_bad_config_file_is_refused_with_its_place() {
         ("stream: [\n", (1, 9), "expected string scalar"),
     ] {
         match parse(text, Path::new("x.yaml")) {
-            Err(PlanError::ConfigFile { line, column, reason, .. }) => {
+            Err(PlanError::ConfigFile {
+                line,
+                column,
+                reason,
+                ..
+            }) => {
                 assert_eq!((line, column), place, "{text:?}: {reason}");
                 assert!(reason.contains(part), "{text:?}: {reason}");
             }
@@ -112,10 +177,22 @@ fn an_empty_config_file_changes_nothing() {
 
 #[test]
 fn the_image_is_chosen_by_what_is_given_and_then_by_where_we_run() {
-    let image = |args: &[&str], live| line(&[args, &["/dev/sda"]].concat()).resolve(live).unwrap().image;
-    let stream = |name: &str| ImageChoice::Stream { base_url: None, name: name.into(), architecture: None };
+    let image = |args: &[&str], live| {
+        line(&[args, &["/dev/sda"]].concat())
+            .resolve(live)
+            .unwrap()
+            .image
+    };
+    let stream = |name: &str| ImageChoice::Stream {
+        base_url: None,
+        name: name.into(),
+        architecture: None,
+    };
     assert_eq!(image(&["-f", "/i"], true), ImageChoice::File("/i".into()));
-    assert_eq!(image(&["-u", "http://x"], true), ImageChoice::Url("http://x".into()));
+    assert_eq!(
+        image(&["-u", "http://x"], true),
+        ImageChoice::Url("http://x".into())
+    );
     assert_eq!(image(&[], true), ImageChoice::Medium);
     assert_eq!(image(&[], false), stream("stable"));
     assert_eq!(image(&["-s", "next"], true), stream("next"));
@@ -125,13 +202,35 @@ fn the_image_is_chosen_by_what_is_given_and_then_by_where_we_run() {
 #[test]
 fn options_that_exclude_each_other_are_refused_wherever_they_come_from() {
     for (text, args, message) in [
-        ("stream: a", &["-f", "/i"][..], "--image-file cannot be used with --stream"),
-        ("image-url: http://x", &["-f", "/i"], "--image-file cannot be used with --image-url"),
-        ("image-url: http://x", &["--offline"], "--offline cannot be used with --image-url"),
-        ("stream: a", &["--offline"], "--offline cannot be used with --stream"),
-        ("ignition-file: /c", &["-I", "https://x"], "--ignition-file cannot be used with --ignition-url"),
+        (
+            "stream: a",
+            &["-f", "/i"][..],
+            "--image-file cannot be used with --stream",
+        ),
+        (
+            "image-url: http://x",
+            &["-f", "/i"],
+            "--image-file cannot be used with --image-url",
+        ),
+        (
+            "image-url: http://x",
+            &["--offline"],
+            "--offline cannot be used with --image-url",
+        ),
+        (
+            "stream: a",
+            &["--offline"],
+            "--offline cannot be used with --stream",
+        ),
+        (
+            "ignition-file: /c",
+            &["-I", "https://x"],
+            "--ignition-file cannot be used with --ignition-url",
+        ),
     ] {
-        let options = yaml(text).merge(line(&[args, &["/dev/sda"]].concat())).unwrap();
+        let options = yaml(text)
+            .merge(line(&[args, &["/dev/sda"]].concat()))
+            .unwrap();
         assert_eq!(options.resolve(false).unwrap_err().to_string(), message);
     }
 }
@@ -145,20 +244,45 @@ fn an_ignition_url_must_be_checkable() {
         &["-I", "HTTP://x/c", "--insecure-ignition"],
         &["-I", "http://x/c", "--ignition-hash", hash],
     ] {
-        assert!(matches!(resolve(args).unwrap().config, Some(ConfigSource::Url(_))));
+        assert!(matches!(
+            resolve(args).unwrap().config,
+            Some(ConfigSource::Url(_))
+        ));
     }
-    assert!(matches!(resolve(&["-I", "http://x/c"]), Err(PlanError::IgnitionInsecure { .. })));
-    assert!(matches!(resolve(&["-I", "ftp://x/c"]), Err(PlanError::IgnitionScheme { .. })));
-    assert!(matches!(resolve(&["-I", "/c"]), Err(PlanError::IgnitionScheme { .. })));
-    assert!(matches!(resolve(&["--ignition-hash", hash]), Err(PlanError::Needs { .. })));
+    assert!(matches!(
+        resolve(&["-I", "http://x/c"]),
+        Err(PlanError::IgnitionInsecure { .. })
+    ));
+    assert!(matches!(
+        resolve(&["-I", "ftp://x/c"]),
+        Err(PlanError::IgnitionScheme { .. })
+    ));
+    assert!(matches!(
+        resolve(&["-I", "/c"]),
+        Err(PlanError::IgnitionScheme { .. })
+    ));
+    assert!(matches!(
+        resolve(&["--ignition-hash", hash]),
+        Err(PlanError::Needs { .. })
+    ));
 }
 
 #[test]
 fn values_cannot_break_the_files_they_are_written_to() {
-    for args in [["--append-karg", "a\noptions b"], ["--delete-karg", "a\u{7}"], ["-p", "a b"], ["-p", ""]] {
+    for args in [
+        ["--append-karg", "a\noptions b"],
+        ["--delete-karg", "a\u{7}"],
+        ["-p", "a b"],
+        ["-p", ""],
+    ] {
         let options = line(&[&args[..], &["/dev/sda"]].concat());
-        assert!(matches!(options.resolve(false), Err(PlanError::Word { .. })), "{args:?}");
+        assert!(
+            matches!(options.resolve(false), Err(PlanError::Word { .. })),
+            "{args:?}"
+        );
     }
-    let plan = line(&["--append-karg", "a b=\"c d\"", "/dev/sda"]).resolve(false).unwrap();
+    let plan = line(&["--append-karg", "a b=\"c d\"", "/dev/sda"])
+        .resolve(false)
+        .unwrap();
     assert_eq!(plan.kargs.append, ["a", "b=\"c d\""]);
 }

@@ -1,0 +1,182 @@
+//! `install`: from options to a request for [`crate::install`], with everything that can be wrong
+//! before the disk is touched looked at first.
+
+use std::error::Error;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use embed::contract::run;
+use embed::ignition::Config;
+
+use super::{CliError, STREAM_BASE_URL, files, notice};
+use crate::cancel::Cancel;
+use crate::disk::{self, SectorSize};
+use crate::firstboot::{Console, FirstBoot, Keyfiles};
+use crate::install::{self, BootEditor, Installed, OnError, Request};
+use crate::observe::Observer;
+use crate::plan::{ConfigSource, ImageChoice, Options, Plan, ProgressForm};
+use crate::source::{Location, StreamQuery, http};
+use crate::ui::{self, progress};
+use crate::verify::{Keyring, SignaturePolicy};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  The newest stable image, with a config:
+    coreos-installer install -i machine.ign /dev/sda
+  An image from a server of one's own, signed with one's own key:
+    coreos-installer install -u http://mirror.example/os.raw.xz \\
+        --keyring os.gpg -i machine.ign /dev/sda
+  Keep the partition labelled `data`:
+    coreos-installer install --save-partlabel data /dev/sda
+  By a config file, with one more kernel argument:
+    coreos-installer install -c install.yaml --append-karg nosmt";
+
+/// Largest Ignition config that is fetched, bytes.
+const MAX_CONFIG: u64 = 64 * 1024 * 1024;
+
+/// Runs the command.
+pub(super) fn run(options: Options) -> Result<()> {
+    let options = options.with_config_files()?;
+    hint_at_console(&options.append_karg);
+    let form = options.progress.unwrap_or(ProgressForm::Auto);
+    let plan = options.resolve(Path::new(run::MEDIUM).exists())?;
+    let watcher = progress::Watcher::new(form);
+    let cancel = ui::cancel_on_signals()?;
+
+    let first_boot = first_boot(&plan, &watcher, &cancel)?;
+    let mut keyring = Keyring::system();
+    for path in &plan.keyrings {
+        keyring = keyring.with_file(path);
+    }
+    let source = location(&plan)?;
+    let mut editor = |boot: &Path| {
+        first_boot
+            .apply(boot)
+            .map_err(Box::<dyn Error + Send + Sync>::from)
+    };
+    let wanted = !first_boot.is_empty();
+    let request = Request {
+        source,
+        policy: if plan.insecure {
+            SignaturePolicy::TolerateAbsent
+        } else {
+            SignaturePolicy::Require
+        },
+        keyring,
+        device: plan.target.clone(),
+        save: plan.save.clone(),
+        boot: wanted.then_some(&mut editor as &mut dyn BootEditor),
+        on_error: if plan.preserve_on_error {
+            OnError::Preserve
+        } else {
+            OnError::Clear
+        },
+    };
+    let installed = install::install(request, &watcher, &cancel);
+    watcher.finish();
+    tell(&installed?, &plan.target);
+    Ok(())
+}
+
+fn tell(installed: &Installed, device: &Path) {
+    let kept = match installed.saved {
+        0 => String::new(),
+        n => format!("; partitions kept: {n}"),
+    };
+    ui::tell(&format!(
+        "installed {} to {}{kept}",
+        installed.image,
+        device.display()
+    ));
+    if !installed.reread {
+        ui::warn(
+            "the kernel still has the old partition table; it reads the new one at the next boot",
+        );
+    }
+}
+
+/// Reads what goes onto the boot partition.
+fn first_boot(plan: &Plan, observer: &dyn Observer, cancel: &Cancel) -> Result<FirstBoot> {
+    let network = match &plan.network_dir {
+        Some(dir) => keyfiles(dir)?,
+        None => Keyfiles::default(),
+    };
+    Ok(FirstBoot {
+        ignition: config(plan, observer, cancel)?,
+        platform: plan.platform.clone(),
+        consoles: plan.consoles.clone(),
+        firstboot_args: plan.firstboot_args.clone(),
+        kargs: plan.kargs.clone(),
+        network,
+    })
+}
+
+fn keyfiles(dir: &Path) -> Result<Keyfiles> {
+    let keyfiles = Keyfiles::from_dir(dir)
+        .with_context(|| format!("reading network keyfiles in {}", dir.display()))?;
+    if keyfiles.is_empty() {
+        ui::warn(&format!(
+            "no network keyfiles in {}; nothing to copy",
+            dir.display()
+        ));
+    }
+    Ok(keyfiles)
+}
+
+fn config(plan: &Plan, observer: &dyn Observer, cancel: &Cancel) -> Result<Option<Config>> {
+    let (name, bytes) = match &plan.config {
+        None => return Ok(None),
+        Some(ConfigSource::File(path)) => {
+            (path.display().to_string(), files::read_config(Some(path))?)
+        }
+        Some(ConfigSource::Url(url)) => {
+            let fetcher = http::Fetcher::new(plan.retries, observer, cancel)?;
+            (url.clone(), fetcher.get_small(url, MAX_CONFIG)?)
+        }
+    };
+    if let Some(want) = plan.config_digest.filter(|digest| !digest.matches(&bytes)) {
+        return Err(CliError::ConfigDigest { name, want }.into());
+    }
+    let config = Config::parse(bytes).with_context(|| format!("parsing Ignition config {name}"))?;
+    notice::warn_if_newer(&config);
+    Ok(Some(config))
+}
+
+fn location(plan: &Plan) -> Result<Location> {
+    Ok(match plan.image.clone() {
+        ImageChoice::File(path) => Location::File(path),
+        ImageChoice::Url(url) => Location::Url {
+            url,
+            retries: plan.retries,
+        },
+        ImageChoice::Medium => Location::LiveMedium,
+        ImageChoice::Stream {
+            base_url,
+            name,
+            architecture,
+        } => Location::Stream(StreamQuery {
+            base_url: base_url.unwrap_or_else(|| STREAM_BASE_URL.to_owned()),
+            stream: name,
+            architecture: architecture.unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+            platform: "metal".to_owned(),
+            format: match disk::sector_size_of(&plan.target)? {
+                SectorSize::B4096 => "4k.raw.xz".to_owned(),
+                SectorSize::B512 => "raw.xz".to_owned(),
+            },
+            retries: plan.retries,
+        }),
+    })
+}
+
+/// Says so when `--console` would have set up the boot loader as well.
+fn hint_at_console(append: &[String]) {
+    let mut consoles = append
+        .iter()
+        .filter_map(|arg| arg.strip_prefix("console="))
+        .peekable();
+    if consoles.peek().is_some() && consoles.all(|spec| spec.parse::<Console>().is_ok()) {
+        ui::tell(
+            "note: `--console SPEC` sets up the boot loader's console as well as the kernel's",
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! The `coreos-installer` command: a file a subcommand. Only here and in [`crate::ui`] is anything
+//! printed, and only here does a library's error become an exit code.
+//!
+//! Options, semantics and error phrases are those of upstream's coreos-installer, which scripts in
+//! the field rely on.
+
+mod files;
+mod install;
+mod iso;
+mod list_stream;
+mod notice;
+mod pack;
+mod pxe;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::plan::Options;
+use crate::ui;
+
+/// Where stream metadata is unless said otherwise.
+const STREAM_BASE_URL: &str = "https://builds.coreos.fedoraproject.org/streams/";
+
+/// Install CoreOS-style systems, and prepare the media that install them
+#[derive(Debug, Parser)]
+#[command(name = "coreos-installer", version, max_term_width = 80)]
+#[command(args_override_self = true, disable_help_subcommand = true)]
+#[command(after_help = "Exit status: 0 done, 1 failed, 2 wrong usage.\n\n\
+    Examples:\n  \
+    coreos-installer install --ignition-file machine.ign /dev/sda\n  \
+    coreos-installer iso ignition embed -i live.ign live.iso\n  \
+    coreos-installer list-stream --stream stable")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install an operating system image to a disk
+    ///
+    /// The image is verified by its signature before the disk becomes bootable: whenever an
+    /// install is cut short, the disk does not boot and kept partitions are intact. Everything
+    /// else on the disk is lost.
+    #[command(after_help = install::EXAMPLES)]
+    Install(Box<Options>),
+    /// List the images that a stream offers
+    ListStream(list_stream::ListStreamArgs),
+    /// Read and edit live ISO images
+    #[command(subcommand)]
+    Iso(iso::IsoCommand),
+    /// Make and read initrds for live PXE boots
+    #[command(subcommand)]
+    Pxe(pxe::PxeCommand),
+    /// Make files that belong to an OS build or a package
+    #[command(subcommand, hide = true)]
+    Pack(pack::PackCommand),
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Install(options) => install::run(*options),
+            Self::ListStream(args) => args.run(),
+            Self::Iso(command) => command.run(),
+            Self::Pxe(command) => command.run(),
+            Self::Pack(command) => command.run(&Cli::command()),
+        }
+    }
+}
+
+/// Parses this process's arguments and does what they say.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // clap's own text, on the stream and with the exit code that fit it (help is no error).
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitCode::from(ui::USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    match cli.command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => ui::fail(&error),
+    }
+}
+
+/// Refusals of the commands themselves. Scripts match on these texts.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CliError {
+    /// `embed` without `--force` on an image that has a config.
+    #[error("{path} already has an embedded Ignition config")]
+    AlreadyEmbedded {
+        /// The image.
+        path: PathBuf,
+    },
+    /// `show` or `unwrap` where there is no config.
+    #[error("No embedded Ignition config in {path}")]
+    NotEmbedded {
+        /// The image or initrd.
+        path: PathBuf,
+    },
+    /// `customize` without `--force` on a customised image.
+    #[error("{path} is already customized")]
+    AlreadyCustomized {
+        /// The image.
+        path: PathBuf,
+    },
+    /// The live system is too old for what was asked.
+    #[error("this image does not support customizing {what}")]
+    NoFeature {
+        /// What it cannot.
+        what: &'static str,
+    },
+    /// Binary output would go to a terminal.
+    #[error("refusing to write binary data to a terminal")]
+    BinaryToTerminal,
+    /// The Ignition config is not the one that was promised.
+    #[error("Ignition config {name} does not have the digest {want}")]
+    ConfigDigest {
+        /// Path or URL.
+        name: String,
+        /// What `--ignition-hash` says.
+        want: embed::digest::TypedDigest,
+    },
+}

@@ -1,0 +1,7 @@
+//! The `coreos-installer` command. Everything is in [`installer::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    installer::cli::main()
+}

@@ -1,0 +1,186 @@
+//! From typed errors to hints and exit statuses: the one place that knows both.
+
+use std::error::Error;
+use std::io;
+
+use embed::ignition::IgnitionError;
+use embed::iso::IsoError;
+use embed::kargs::KargsError;
+
+use crate::cli::CliError;
+use crate::disk::TargetError;
+use crate::firstboot::FirstBootError;
+use crate::plan::PlanError;
+use crate::source::SourceError;
+use crate::verify::VerifyError;
+
+/// How to fix it, where that is known. The outermost cause with a hint decides.
+pub(super) fn hint(error: &anyhow::Error) -> Option<&'static str> {
+    error.chain().find_map(|cause| {
+        of(cause, cli)
+            .or_else(|| of(cause, plan))
+            .or_else(|| of(cause, ignition))
+            .or_else(|| of(cause, iso))
+            .or_else(|| of(cause, kargs))
+            .or_else(|| of(cause, verify))
+            .or_else(|| of(cause, source))
+            .or_else(|| of(cause, target))
+            .or_else(|| of(cause, first_boot))
+            .or_else(|| of(cause, system))
+    })
+}
+
+/// 2 where the command line or a config file asks for something contradictory, else 1.
+pub(super) fn exit_status(error: &anyhow::Error) -> u8 {
+    let usage = matches!(
+        error.downcast_ref(),
+        Some(
+            PlanError::Conflict { .. }
+                | PlanError::Needs { .. }
+                | PlanError::NoTarget
+                | PlanError::TwoTargets { .. }
+                | PlanError::SaveFilter { .. }
+                | PlanError::Word { .. }
+        )
+    );
+    if usage { super::USAGE } else { 1 }
+}
+
+fn of<E: Error + 'static>(
+    error: &(dyn Error + 'static),
+    hint: fn(&E) -> Option<&'static str>,
+) -> Option<&'static str> {
+    error.downcast_ref().and_then(hint)
+}
+
+fn cli(error: &CliError) -> Option<&'static str> {
+    Some(match error {
+        CliError::AlreadyEmbedded { .. } => {
+            "`--force` replaces it; `coreos-installer iso ignition show` prints it"
+        }
+        CliError::NotEmbedded { .. } => {
+            "`iso ignition embed` and `pxe ignition wrap` put a config there"
+        }
+        CliError::AlreadyCustomized { .. } => "`--force` starts again from the pristine image",
+        CliError::NoFeature { .. } => "take a newer live image",
+        CliError::BinaryToTerminal => "name a file with `--output`, or redirect standard output",
+        CliError::ConfigDigest { .. } => {
+            "if the config was changed on purpose, give its new digest with `--ignition-hash`"
+        }
+    })
+}
+
+fn plan(error: &PlanError) -> Option<&'static str> {
+    Some(match error {
+        PlanError::ConfigFile { .. } => {
+            "keys are the long option names of `coreos-installer install --help`"
+        }
+        PlanError::TwoTargets { .. } => "name it once, in one config file or on the command line",
+        PlanError::NoTarget => "name it as `dest-device` in a config file, or on the command line",
+        PlanError::IgnitionInsecure { .. } => {
+            "give its digest with `--ignition-hash`, use https, or allow it with `--insecure-ignition`"
+        }
+        PlanError::IgnitionScheme { .. } => "for a local config use `--ignition-file`",
+        PlanError::SaveFilter { .. } => {
+            "labels: `data*,log`; indexes: `4`, `5-7`, `5-`, `-7`, in a comma list"
+        }
+        _ => return None,
+    })
+}
+
+fn ignition(error: &IgnitionError) -> Option<&'static str> {
+    match error {
+        IgnitionError::Butane => Some("convert it first: `butane --strict CONFIG.bu > CONFIG.ign`"),
+        IgnitionError::NoVersion => {
+            Some(r#"an Ignition config has `"ignition": {"version": "3.4.0"}`"#)
+        }
+        _ => None,
+    }
+}
+
+fn iso(error: &IsoError) -> Option<&'static str> {
+    match error {
+        IsoError::TooLarge { .. } => Some(
+            "let the config fetch large files by `source: https://…`, or build the ISO with a larger area",
+        ),
+        IsoError::KargsTooLarge { .. } => Some("remove arguments with `iso kargs modify --delete`"),
+        IsoError::Format(_) | IsoError::NotLive(_) => Some(
+            "only live images with an embed area can be edited, not full install DVDs or disk images",
+        ),
+        IsoError::Incomplete { .. } => Some("download the image again; it was cut short"),
+        IsoError::NoKargsArea => Some("take a newer live image"),
+        _ => None,
+    }
+}
+
+fn kargs(error: &KargsError) -> Option<&'static str> {
+    match error {
+        KargsError::Missing(_) => Some("`iso kargs show` prints the arguments that are there"),
+        _ => None,
+    }
+}
+
+fn verify(error: &VerifyError) -> Option<&'static str> {
+    match error {
+        VerifyError::NoSignature { .. } => {
+            Some("put the signature there, or install without one with `--insecure`")
+        }
+        VerifyError::BadSignature { .. } | VerifyError::NotASignature { .. } => {
+            Some("fetch the image and its `.sig` again, from the same place")
+        }
+        VerifyError::UnknownKey { .. } => {
+            Some("if you trust that key, give its public key file with `--keyring`")
+        }
+        VerifyError::Digest { .. } => Some("fetch the image again; it was damaged or replaced"),
+        VerifyError::Engine(_) => Some("install the `gpg` program"),
+        VerifyError::NoKey { .. } => Some("export one with `gpg --export KEY > FILE`"),
+        _ => None,
+    }
+}
+
+fn source(error: &SourceError) -> Option<&'static str> {
+    match error {
+        SourceError::NoMedium { .. } => {
+            Some("`--offline` works in a live system; elsewhere use `--image-file`")
+        }
+        SourceError::NoArtifact { .. } => {
+            Some("`coreos-installer list-stream` shows what there is")
+        }
+        SourceError::Transport { .. } => {
+            Some("check the network; `--fetch-retries infinite` keeps trying until it works")
+        }
+        _ => None,
+    }
+}
+
+fn target(error: &TargetError) -> Option<&'static str> {
+    match error {
+        TargetError::Busy { .. } => Some("unmount or stop what uses it, or choose another disk"),
+        _ => None,
+    }
+}
+
+fn first_boot(error: &FirstBootError) -> Option<&'static str> {
+    match error {
+        FirstBootError::NotThere { .. }
+        | FirstBootError::NoEntry { .. }
+        | FirstBootError::OptionsLine { .. }
+        | FirstBootError::Platform { .. }
+        | FirstBootError::NoConsoleBlock { .. } => Some(
+            "configs, platforms and kernel arguments need a CoreOS-style metal image; without these \
+             options any image can be installed",
+        ),
+        _ => None,
+    }
+}
+
+fn system(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Some("existing files are never overwritten; choose another name")
+        }
+        io::ErrorKind::PermissionDenied => Some("run it as root, or as a user who may write there"),
+        io::ErrorKind::StorageFull => Some("make room, or write to another file system"),
+        _ => None,
+    }
+}

@@ -1,0 +1,17 @@
+//! The `coreos-installer` command as users and scripts meet it: arguments in; files, output, exact
+//! error lines and exit status out.
+
+#[cfg(test)]
+mod command;
+#[cfg(test)]
+mod help;
+#[cfg(test)]
+mod install;
+#[cfg(test)]
+mod iso;
+#[cfg(test)]
+mod iso_kargs;
+#[cfg(test)]
+mod live_iso;
+#[cfg(test)]
+mod pxe;
