@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The network boot server: one process that boots, installs once and follows the machines of a
+//! site, beside the DHCP server that the LAN already has.
+//!
+//! Decisions (`dhcp`, `tftp`, `boot`, `machine`) are pure and apart from the sockets; the site
+//! (`site`) is what the operator wants, the store (`store`) what has happened; `http` is where
+//! machines and operators ask. [`cli::run`] is the command.
+
+pub mod boot;
+pub mod cli;
+pub mod dhcp;
+pub mod http;
+pub mod mac;
+pub mod machine;
+pub mod net;
+pub mod server;
+pub mod site;
+pub mod store;
+pub mod tftp;
+
+#[cfg(test)]
+mod fixture;

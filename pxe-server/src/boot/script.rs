@@ -1,0 +1,251 @@
+//! iPXE scripts: the first one, which asks the server what this machine shall boot, and the three
+//! possible answers (install, boot the disk, wait).
+//!
+//! A script says on the screen what it does, tries again after a failure with a pause, and comes
+//! back to the server for a fresh answer instead of repeating a stale one. Only [`install_script`]
+//! can lead to a disk being written.
+
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+
+use embed::contract::karg;
+use embed::manifest::Manifest;
+
+use crate::mac::MacAddr;
+use crate::machine::Ticket;
+use crate::site::{InstallImage, Profile};
+
+/// Longest command line that an x86 kernel takes, with its NUL (`COMMAND_LINE_SIZE`).
+const COMMAND_LINE_SIZE: usize = 2048;
+
+/// The server's HTTP address as the machine at hand reaches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Address.
+    pub address: Ipv4Addr,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl Endpoint {
+    /// `http://ADDRESS:PORT/PATH`, with `path` given without a leading slash.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}:{}/{path}", self.address, self.port)
+    }
+}
+
+/// iPXE's `${platform}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// `pcbios`
+    PcBios,
+    /// `efi`
+    Efi,
+    /// Not said: the script finds out by itself.
+    Unknown,
+}
+
+impl Platform {
+    /// Reads the variable's text.
+    pub fn from_ipxe(text: Option<&str>) -> Self {
+        match text {
+            Some("pcbios") => Self::PcBios,
+            Some("efi") => Self::Efi,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Everything an install script is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct InstallScript<'a> {
+    /// The machine.
+    pub mac: MacAddr,
+    /// What it shall become.
+    pub profile: &'a Profile,
+    /// The media that it boots and installs.
+    pub manifest: &'a Manifest,
+    /// Single-use permission, carried in the report URL.
+    pub ticket: Ticket,
+    /// The server as seen by the machine.
+    pub endpoint: Endpoint,
+}
+
+/// The script's kernel command line does not fit.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("kernel command line has {0} bytes; {max} fit", max = COMMAND_LINE_SIZE - 1)]
+pub struct CommandLineTooLong(pub usize);
+
+impl InstallScript<'_> {
+    /// The kernel's arguments, one space between them.
+    pub fn command_line(&self) -> Result<String, CommandLineTooLong> {
+        let mac = self.mac.dashed();
+        let asset = |file: &str| self.endpoint.url(&format!("assets/{file}"));
+        let mut words = vec![
+            format!("initrd={}", self.manifest.initramfs.file),
+            karg::FIRSTBOOT.to_owned(),
+            format!("{}=metal", karg::PLATFORM),
+        ];
+        let given = self.manifest.kargs.iter().chain(&self.profile.kargs);
+        words.extend(
+            given
+                .filter(|word| *word != karg::FIRSTBOOT && !word.starts_with(karg::PLATFORM))
+                .cloned(),
+        );
+        words.push(format!(
+            "{}={}?mac={mac}",
+            karg::LIVE_ROOTFS_URL,
+            asset(&self.manifest.rootfs.file)
+        ));
+        words.push(format!(
+            "{}={}",
+            karg::INST_DEV,
+            self.profile.install.device
+        ));
+        words.push(format!(
+            "{}={}",
+            karg::INST_IGNITION_URL,
+            self.endpoint.url(&format!("machines/{mac}/ignition"))
+        ));
+        let report = self
+            .endpoint
+            .url(&format!("machines/{mac}/report?ticket={}", self.ticket));
+        words.push(format!("{}={report}", karg::REPORT_URL));
+        if let (InstallImage::Published, Some(image)) =
+            (self.profile.install.image, &self.manifest.image)
+        {
+            words.push(format!(
+                "{}={}",
+                karg::INST_IMAGE_URL,
+                asset(&image.artifact.file)
+            ));
+        }
+        let line = words.join(" ");
+        if line.len() >= COMMAND_LINE_SIZE {
+            Err(CommandLineTooLong(line.len()))
+        } else {
+            Ok(line)
+        }
+    }
+}
+
+/// `/boot.ipxe`: asks `/ipxe` for the machine's own script, three times, then boots the disk: a
+/// server that is away must not keep an installed machine down.
+pub fn boot_script() -> String {
+    let query = "ipxe?mac=${netX/mac:hexhyp}&uuid=${uuid}&serial=${serial:uristring}&arch=${buildarch}&platform=${platform}";
+    let mut script =
+        String::from("#!ipxe\n:ask\necho pxe-server: asking what ${netX/mac} shall boot\n");
+    for pause in [2, 5, 10] {
+        let _ = write!(
+            script,
+            "chain --replace --autofree {query} ||\necho pxe-server: no usable answer; waiting {pause} s\nsleep {pause}\n"
+        );
+    }
+    script.push_str("echo pxe-server: giving up; booting the disk\n");
+    script.push_str(&boot_disk(Platform::Unknown, "goto ask"));
+    script
+}
+
+/// `autoexec.ipxe`: for an iPXE that looks beside its own program before it asks DHCP again.
+pub fn autoexec_script(endpoint: Endpoint) -> String {
+    format!(
+        "#!ipxe\ndhcp ||\nchain --replace --autofree {}\n",
+        endpoint.url("boot.ipxe")
+    )
+}
+
+/// Boots the disk, in the way that the firmware at hand understands.
+pub fn disk_script(mac: MacAddr, why: &str, platform: Platform, endpoint: Endpoint) -> String {
+    let again = format!("chain --replace --autofree {}", endpoint.url("boot.ipxe"));
+    format!(
+        "#!ipxe\necho pxe-server: {mac}: {why}\necho pxe-server: booting the disk\n{}",
+        boot_disk(platform, &again)
+    )
+}
+
+/// Tells why the machine is held and asks again every 30 seconds; touches nothing.
+pub fn held_script(mac: MacAddr, why: &str, endpoint: Endpoint) -> String {
+    let lines = [
+        "#!ipxe".to_owned(),
+        format!("echo pxe-server: {mac} is held: {why}"),
+        "echo Its disk may be incomplete, and it is not installed again without being asked for."
+            .to_owned(),
+        "echo To allow one more install, run on the server:".to_owned(),
+        format!("echo     pxe-server reinstall {mac}"),
+        "echo Asking again in 30 s".to_owned(),
+        "sleep 30".to_owned(),
+        format!("chain --replace --autofree {}", endpoint.url("boot.ipxe")),
+    ];
+    lines.join("\n") + "\n"
+}
+
+/// Boots the live system that installs the machine.
+pub fn install_script(parts: &InstallScript<'_>) -> Result<String, CommandLineTooLong> {
+    let line = parts.command_line()?;
+    let (manifest, source) = (parts.manifest, &parts.manifest.source);
+    let asset = |file: &str| parts.endpoint.url(&format!("assets/{file}"));
+    let lines = [
+        "#!ipxe".to_owned(),
+        format!(
+            "echo pxe-server: {}: profile {}",
+            parts.mac, parts.profile.name
+        ),
+        format!(
+            "echo pxe-server: INSTALLING {} {} on {} (its content will be lost)",
+            screen_text(&source.name),
+            screen_text(&source.version),
+            parts.profile.install.device
+        ),
+        "imgfree".to_owned(),
+        format!("echo pxe-server: loading kernel {}", manifest.kernel.file),
+        format!(
+            "kernel {} {line} || goto failed",
+            asset(&manifest.kernel.file)
+        ),
+        format!(
+            "echo pxe-server: loading initramfs {}",
+            manifest.initramfs.file
+        ),
+        format!(
+            "initrd --name {} {} || goto failed",
+            manifest.initramfs.file,
+            asset(&manifest.initramfs.file)
+        ),
+        "echo pxe-server: starting the live system".to_owned(),
+        "boot || goto failed".to_owned(),
+        ":failed".to_owned(),
+        "echo pxe-server: could not load or start the live system; asking again in 10 s".to_owned(),
+        "sleep 10".to_owned(),
+        format!(
+            "chain --replace --autofree {}",
+            parts.endpoint.url("boot.ipxe")
+        ),
+    ];
+    Ok(lines.join("\n") + "\n")
+}
+
+/// BIOS: drive 0x80. UEFI: leave iPXE with a failure, since firmware stops at its menu after a
+/// boot option that returned success and takes the next one otherwise.
+fn boot_disk(platform: Platform, otherwise: &str) -> String {
+    let bios = format!(
+        "sanboot --no-describe --drive 0x80 ||\necho pxe-server: the disk does not boot; asking again in 30 s\nsleep 30\n{otherwise}\n"
+    );
+    match platform {
+        Platform::Efi => "exit 1\n".to_owned(),
+        Platform::PcBios => bios,
+        Platform::Unknown => {
+            format!("iseq ${{platform}} efi && goto firmware ||\n{bios}:firmware\nexit 1\n")
+        }
+    }
+}
+
+/// Text of others reduced to what a script line can carry without a meaning of its own.
+fn screen_text(text: &str) -> String {
+    text.chars()
+        .filter(|c| c.is_ascii_alphanumeric() || " ._+:()-".contains(*c))
+        .take(80)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+use embed::digest::Sha256Digest;
+use embed::manifest::{Artifact, FORMAT, ImageArtifact};
+use embed::medium::LiveImage;
+
+use super::*;
+use crate::site::Install;
+
+const MAC: MacAddr = MacAddr([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
+const ENDPOINT: Endpoint = Endpoint {
+    address: Ipv4Addr::new(10, 0, 0, 2),
+    port: 8080,
+};
+
+fn manifest() -> Manifest {
+    let artifact = |file: &str| Artifact {
+        file: file.into(),
+        size: 1,
+        sha256: Sha256Digest::of(b"x"),
+    };
+    Manifest {
+        format: FORMAT,
+        source: LiveImage {
+            name: "os${evil}||x".into(),
+            version: "1.2".into(),
+            architecture: "x86_64".into(),
+            sector_size: 512,
+            size: 1,
+            sha256: Sha256Digest::of(b"x"),
+        },
+        kargs: vec!["mitigations=auto".into(), "ignition.firstboot".into()],
+        kernel: artifact("vmlinuz"),
+        initramfs: artifact("initrd.img"),
+        rootfs: artifact("rootfs.img"),
+        iso: None,
+        image: Some(ImageArtifact {
+            artifact: artifact("os.raw.xz"),
+            signature: Some("os.raw.xz.sig".into()),
+        }),
+    }
+}
+
+fn profile(image: InstallImage) -> Profile {
+    Profile {
+        name: "worker".into(),
+        install: Install {
+            device: "/dev/vda".into(),
+            image,
+        },
+        kargs: vec!["console=ttyS0".into()],
+        ignition: "worker.ign".into(),
+    }
+}
+
+#[test]
+fn install_script_is_the_documented_text() {
+    let (manifest, profile) = (manifest(), profile(InstallImage::Live));
+    let parts = InstallScript {
+        mac: MAC,
+        profile: &profile,
+        manifest: &manifest,
+        ticket: Ticket([7; 16]),
+        endpoint: ENDPOINT,
+    };
+    let want = "#!ipxe
+echo pxe-server: 52:54:00:12:34:56: profile worker
+echo pxe-server: INSTALLING osevilx 1.2 on /dev/vda (its content will be lost)
+imgfree
+echo pxe-server: loading kernel vmlinuz
+kernel http://10.0.0.2:8080/assets/vmlinuz initrd=initrd.img ignition.firstboot ignition.platform.id=metal mitigations=auto console=ttyS0 coreos.live.rootfs_url=http://10.0.0.2:8080/assets/rootfs.img?mac=52-54-00-12-34-56 coreos.inst.install_dev=/dev/vda coreos.inst.ignition_url=http://10.0.0.2:8080/machines/52-54-00-12-34-56/ignition coreos.report_url=http://10.0.0.2:8080/machines/52-54-00-12-34-56/report?ticket=07070707070707070707070707070707 || goto failed
+echo pxe-server: loading initramfs initrd.img
+initrd --name initrd.img http://10.0.0.2:8080/assets/initrd.img || goto failed
+echo pxe-server: starting the live system
+boot || goto failed
+:failed
+echo pxe-server: could not load or start the live system; asking again in 10 s
+sleep 10
+chain --replace --autofree http://10.0.0.2:8080/boot.ipxe
+";
+    assert_eq!(install_script(&parts).unwrap(), want);
+}
+
+#[test]
+fn published_image_is_named_by_url() {
+    let (manifest, profile) = (manifest(), profile(InstallImage::Published));
+    let parts = InstallScript {
+        mac: MAC,
+        profile: &profile,
+        manifest: &manifest,
+        ticket: Ticket([0; 16]),
+        endpoint: ENDPOINT,
+    };
+    assert!(
+        parts
+            .command_line()
+            .unwrap()
+            .ends_with(" coreos.inst.image_url=http://10.0.0.2:8080/assets/os.raw.xz")
+    );
+}
+
+#[test]
+fn a_command_line_that_the_kernel_would_cut_is_refused() {
+    let (manifest, mut profile) = (manifest(), profile(InstallImage::Live));
+    profile.kargs = vec![format!("x={}", "y".repeat(2048))];
+    let parts = InstallScript {
+        mac: MAC,
+        profile: &profile,
+        manifest: &manifest,
+        ticket: Ticket([0; 16]),
+        endpoint: ENDPOINT,
+    };
+    assert!(matches!(install_script(&parts), Err(CommandLineTooLong(n)) if n > 2048));
+}
+
+#[test]
+fn only_the_install_script_names_a_device_or_a_kernel() {
+    let scripts = [
+        boot_script(),
+        held_script(MAC, "its install was interrupted", ENDPOINT),
+        disk_script(MAC, "installed", Platform::PcBios, ENDPOINT),
+        disk_script(MAC, "installed", Platform::Efi, ENDPOINT),
+        disk_script(MAC, "installed", Platform::Unknown, ENDPOINT),
+    ];
+    for script in scripts {
+        assert!(script.starts_with("#!ipxe\n"), "{script}");
+        assert!(
+            !script.contains("kernel") && !script.contains("coreos.inst"),
+            "{script}"
+        );
+    }
+}
+
+#[test]
+fn the_disk_is_booted_as_the_platform_needs_it() {
+    assert!(disk_script(MAC, "x", Platform::Efi, ENDPOINT).ends_with("booting the disk\nexit 1\n"));
+    let bios = disk_script(MAC, "x", Platform::PcBios, ENDPOINT);
+    assert!(
+        bios.contains("sanboot --no-describe --drive 0x80 ||\n") && !bios.contains("exit"),
+        "{bios}"
+    );
+    assert!(
+        disk_script(MAC, "x", Platform::Unknown, ENDPOINT)
+            .contains("iseq ${platform} efi && goto firmware ||\n")
+    );
+}

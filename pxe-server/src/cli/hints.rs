@@ -1,0 +1,82 @@
+//! Errors as people read them: what, why, how to fix. The one place that knows hints.
+
+use std::io::{ErrorKind, Write as _};
+
+use crate::net::NetError;
+use crate::site::SiteError;
+use crate::store::StoreError;
+
+/// Prints `error:`, `cause:` and, where one is known, `hint:`.
+pub(super) fn print_error(error: &anyhow::Error) {
+    let mut err = std::io::stderr().lock();
+    let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+    let mut lines = vec![format!("error: {error}")];
+    if !causes.is_empty() {
+        lines.push(format!("cause: {}", causes.join(": ")));
+    }
+    lines.extend(hint(error).map(|hint| format!("hint:  {hint}")));
+    drop(writeln!(err, "{}", lines.join("\n")));
+}
+
+fn hint(error: &anyhow::Error) -> Option<&'static str> {
+    error.chain().find_map(|cause| {
+        let site = cause.downcast_ref::<SiteError>().and_then(site_hint);
+        let store = cause.downcast_ref::<StoreError>().and_then(store_hint);
+        let net = cause.downcast_ref::<NetError>().and_then(net_hint);
+        site.or(store).or(net)
+    })
+}
+
+fn site_hint(error: &SiteError) -> Option<&'static str> {
+    match error {
+        SiteError::Read { path, .. } if path.ends_with("site.yaml") => {
+            Some("a site directory holds site.yaml, profiles/, groups/ and configs/")
+        }
+        SiteError::Read { path, .. } if path.ends_with("manifest.json") => {
+            Some("`media:` names a directory made by `iso-builder build`")
+        }
+        SiteError::Read { path, .. } if path.starts_with("/usr/lib/ipxe") => {
+            Some("install Debian's `ipxe` package, or name another directory with `ipxe: {dir: …}`")
+        }
+        SiteError::Ignition { .. } => {
+            Some("configs/ holds Ignition JSON; make it from Butane with `butane --strict`")
+        }
+        SiteError::Manifest { .. } => Some("build the media again with `iso-builder build`"),
+        SiteError::CommandLine { .. } => {
+            Some("shorten `kargs`, or move settings into the Ignition config")
+        }
+        _ => None,
+    }
+}
+
+fn store_hint(error: &StoreError) -> Option<&'static str> {
+    match error {
+        StoreError::Open { source, .. } if matches!(**source, redb::Error::DatabaseAlreadyOpen) => {
+            Some(
+                "another pxe-server uses this state directory; stop it, or name another with --state",
+            )
+        }
+        StoreError::Newer(_) => Some("a newer pxe-server has written it; use that one"),
+        _ => None,
+    }
+}
+
+fn net_hint(error: &NetError) -> Option<&'static str> {
+    match error {
+        NetError::NoInterface(_) => Some("`ip -brief link` lists the interfaces"),
+        NetError::Bind {
+            service: "DHCP",
+            source,
+            ..
+        } if source.kind() == ErrorKind::AddrInUse => Some(
+            "another DHCP server runs on this host; run pxe-server on another, or with --dhcp off",
+        ),
+        NetError::Bind { source, .. } if source.kind() == ErrorKind::AddrInUse => {
+            Some("another server uses this port; stop it, or choose another port")
+        }
+        NetError::Bind { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            Some("ports below 1024 need root or CAP_NET_BIND_SERVICE")
+        }
+        NetError::Bind { .. } => None,
+    }
+}

@@ -1,0 +1,76 @@
+//! The command line: subcommands, logging and errors as people read them. The only place that
+//! prints.
+
+mod check;
+mod hints;
+mod logging;
+mod reinstall;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "pxe-server",
+    version,
+    about = "Boots the machines of a site over the network and installs each once"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve proxyDHCP, TFTP and HTTP
+    Serve(serve::ServeArgs),
+    /// Load a site and render what every machine would get
+    Check(check::CheckArgs),
+    /// Allow one more install of a machine
+    Reinstall(reinstall::ReinstallArgs),
+}
+
+/// Where the site and its state are.
+#[derive(Debug, Args)]
+struct Directories {
+    /// Site directory, with site.yaml
+    #[arg(long, value_name = "DIR")]
+    site: PathBuf,
+    /// State directory [default: `state` in the site directory]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+}
+
+impl Directories {
+    fn state(&self) -> PathBuf {
+        self.state
+            .clone()
+            .unwrap_or_else(|| self.site.join("state"))
+    }
+}
+
+/// Runs the command: 0 done, 1 failed, 2 used wrongly.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            drop(error.print());
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let outcome = match cli.command {
+        Command::Serve(args) => serve::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::Reinstall(args) => reinstall::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            hints::print_error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `pxe-server serve`
+
+use std::net::Ipv4Addr;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::Directories;
+use crate::cli::logging::{self, LogForm};
+use crate::dhcp::DhcpPorts;
+use crate::server::{DhcpMode, Server, Settings};
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    directories: Directories,
+    /// Serve DHCP and TFTP on this interface only (may be repeated) [default: all but loopback]
+    #[arg(long = "interface", value_name = "IF")]
+    interfaces: Vec<String>,
+    /// TCP port of the HTTP server
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    http_port: u16,
+    /// Address that clients are told, instead of the one of the interface they are heard on
+    #[arg(long, value_name = "IP")]
+    advertise: Option<Ipv4Addr>,
+    /// How to serve DHCP
+    #[arg(long, value_enum, default_value_t = DhcpArg::Proxy)]
+    dhcp: DhcpArg,
+    /// UDP port of the DHCP server; clients and boot server move along (tests)
+    #[arg(long, value_name = "PORT", default_value_t = 67)]
+    dhcp_port: u16,
+    /// UDP port of the TFTP server (tests)
+    #[arg(long, value_name = "PORT", default_value_t = 69)]
+    tftp_port: u16,
+    /// Form of the log on stderr
+    #[arg(long, value_enum, default_value_t = LogForm::Plain)]
+    log: LogForm,
+    /// Log packets that get no answer, too
+    #[arg(long)]
+    verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DhcpArg {
+    /// Boot options beside the LAN's own DHCP server
+    Proxy,
+    /// None: something else points clients here
+    Off,
+}
+
+pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
+    logging::start(args.log, args.verbose);
+    let dhcp = match args.dhcp {
+        DhcpArg::Off => DhcpMode::Off,
+        DhcpArg::Proxy => {
+            let ports = DhcpPorts::from_server_port(args.dhcp_port);
+            DhcpMode::Proxy(ports.with_context(|| {
+                format!(
+                    "--dhcp-port {} leaves no port for the boot server",
+                    args.dhcp_port
+                )
+            })?)
+        }
+    };
+    let settings = Settings {
+        state: args.directories.state(),
+        site: args.directories.site,
+        interfaces: args.interfaces,
+        advertise: args.advertise,
+        dhcp,
+        tftp_port: args.tftp_port,
+        http_port: args.http_port,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting threads")?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+        let server = Server::start(settings).await?;
+        tracing::info!("{}", server.listens_on());
+        let stop = async {
+            tokio::select! {
+                _ = terminate.recv() => tracing::info!("stopping: SIGTERM"),
+                _ = interrupt.recv() => tracing::info!("stopping: SIGINT"),
+            }
+        };
+        server.run(stop).await?;
+        Ok(())
+    })
+}

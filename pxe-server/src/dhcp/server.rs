@@ -1,0 +1,150 @@
+//! The sockets of the DHCP side: 67 and 4011, always both, since UEFI clients that were offered
+//! boot service and find nobody on 4011 give up booting altogether.
+//!
+//! Answers come from memory; what happened is noted afterwards and without waiting. A bad packet
+//! is a debug line and a counter.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::dhcp::{Context, Decision, Destination, Ignored, Reply, Service, decide};
+use crate::machine::Observer;
+use crate::net::{Arrival, NetError, PacketSocket};
+use crate::site::Site;
+
+/// Larger than any Ethernet frame without jumbo frames; DHCP needs no more.
+const MAX_PACKET: usize = 2048;
+
+/// UDP ports of the DHCP side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DhcpPorts {
+    /// Servers and relays: 67.
+    pub server: u16,
+    /// Clients: 68.
+    pub client: u16,
+    /// PXE boot servers: 4011.
+    pub boot_server: u16,
+}
+
+impl DhcpPorts {
+    /// The standard ports moved so that the server's is `server`; for tests without privileges.
+    pub fn from_server_port(server: u16) -> Option<Self> {
+        Some(Self {
+            server,
+            client: server.checked_add(1)?,
+            boot_server: server.checked_add(4011 - 67)?,
+        })
+    }
+}
+
+/// What the DHCP side needs to know.
+#[derive(Clone, Debug)]
+pub struct DhcpSettings {
+    /// Ports.
+    pub ports: DhcpPorts,
+    /// Interfaces that are served; none means all but loopback.
+    pub interfaces: Vec<String>,
+    /// Our address as clients shall use it, when not that of the interface.
+    pub advertise: Option<Ipv4Addr>,
+    /// Port of our HTTP server.
+    pub http_port: u16,
+}
+
+/// Both sockets, bound.
+#[derive(Debug)]
+pub struct DhcpServer {
+    settings: DhcpSettings,
+    dhcp: PacketSocket,
+    boot_server: PacketSocket,
+    site: Arc<Site>,
+    observer: Observer,
+    ignored: AtomicU64,
+}
+
+impl DhcpServer {
+    /// Binds both sockets.
+    pub fn bind(
+        settings: DhcpSettings,
+        site: Arc<Site>,
+        observer: Observer,
+    ) -> Result<Self, NetError> {
+        let dhcp = PacketSocket::bind("DHCP", settings.ports.server, &settings.interfaces)?;
+        let boot_server = PacketSocket::bind(
+            "PXE boot service",
+            settings.ports.boot_server,
+            &settings.interfaces,
+        )?;
+        Ok(Self {
+            settings,
+            dhcp,
+            boot_server,
+            site,
+            observer,
+            ignored: AtomicU64::new(0),
+        })
+    }
+
+    /// Serves both sockets until dropped.
+    pub async fn run(self) {
+        tokio::join!(
+            self.serve(&self.dhcp, Service::Dhcp),
+            self.serve(&self.boot_server, Service::BootServer)
+        );
+    }
+
+    async fn serve(&self, socket: &PacketSocket, service: Service) {
+        let mut buffer = [0u8; MAX_PACKET];
+        loop {
+            let arrival = match socket.receive(&mut buffer).await {
+                Ok(arrival) => arrival,
+                Err(error) => {
+                    tracing::warn!(%error, "receiving a DHCP packet");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let Some(packet) = buffer.get(..arrival.length) else {
+                continue;
+            };
+            match decide(packet, &self.context(service, &arrival)) {
+                Decision::Answer(reply) => self.send(socket, *reply, &arrival).await,
+                Decision::Ignore(reason) => self.ignore(reason, &arrival),
+            }
+        }
+    }
+
+    fn context(&self, service: Service, arrival: &Arrival) -> Context<'_> {
+        Context {
+            service,
+            address: self.settings.advertise.unwrap_or(arrival.local),
+            http_port: self.settings.http_port,
+            programs: &self.site.programs,
+            ipxe_user_classes: &self.site.ipxe_user_classes,
+        }
+    }
+
+    async fn send(&self, socket: &PacketSocket, reply: Reply, arrival: &Arrival) {
+        let ports = self.settings.ports;
+        let to = match reply.to {
+            Destination::Broadcast => SocketAddrV4::new(Ipv4Addr::BROADCAST, ports.client),
+            Destination::Client(address) => SocketAddrV4::new(address, ports.client),
+            Destination::Relay(address) => SocketAddrV4::new(address, ports.server),
+            Destination::Sender => arrival.from,
+        };
+        if let Err(error) = socket.send(&reply.packet, to, arrival).await {
+            tracing::warn!(%error, mac = %reply.mac, %to, "sending a DHCP answer");
+            return;
+        }
+        tracing::info!(mac = %reply.mac, %to, what = ?reply.event, "answered a boot request");
+        if let Some(event) = reply.event {
+            self.observer.note(reply.mac, event);
+        }
+    }
+
+    fn ignore(&self, reason: Ignored, arrival: &Arrival) {
+        let ignored = self.ignored.fetch_add(1, Ordering::Relaxed) + 1;
+        tracing::debug!(from = %arrival.from, %reason, ignored, "DHCP packet not answered");
+    }
+}

@@ -1,0 +1,123 @@
+//! The operators' view: machines with their state, and one machine with its timeline.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use embed::report::Identity;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::boot::Firmware;
+use crate::http::{App, Problem};
+use crate::mac::MacAddr;
+use crate::machine::{Event, Machine, Record, State as MachineState};
+
+/// `GET /api/v1/machines`
+#[derive(Debug, Serialize)]
+pub(super) struct Machines {
+    machines: Vec<View>,
+}
+
+/// A machine; never its ticket.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct View {
+    mac: MacAddr,
+    state: MachineState,
+    group: Option<String>,
+    profile: Option<String>,
+    uuid: Option<String>,
+    serial: Option<String>,
+    arch: Option<Firmware>,
+    percent: Option<u8>,
+    failure: Option<String>,
+    identity: Option<Identity>,
+    first_seen: Timestamp,
+    last_seen: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeline: Option<Vec<Entry>>,
+}
+
+/// One event and the time it took to get there.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Entry {
+    seq: u64,
+    time: Timestamp,
+    since_start_ms: i64,
+    since_previous_ms: i64,
+    #[serde(flatten)]
+    event: Event,
+}
+
+/// All machines, without their timelines.
+pub(super) async fn list(State(app): State<App>) -> Json<Machines> {
+    let machines = app
+        .registry
+        .machines()
+        .into_iter()
+        .map(|machine| view(&app, machine))
+        .collect();
+    Json(Machines { machines })
+}
+
+/// One machine with its timeline.
+pub(super) async fn one(
+    State(app): State<App>,
+    Path(mac): Path<String>,
+) -> Result<Json<View>, Problem> {
+    let mac = Problem::parse_mac(&mac)?;
+    let machine = app
+        .registry
+        .machine(mac)
+        .ok_or_else(|| Problem::NotFound(format!("{mac} was never seen")))?;
+    let registry = app.registry.clone();
+    let records = tokio::task::spawn_blocking(move || registry.timeline(mac)).await;
+    let records = records
+        .map_err(|_| Problem::Unavailable("the server is going down".to_owned()))?
+        .map_err(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, %mac, "reading a timeline");
+            Problem::Unavailable("the state could not be read".to_owned())
+        })?;
+    let mut view = view(&app, machine);
+    view.timeline = Some(entries(records));
+    Ok(Json(view))
+}
+
+fn view(app: &App, machine: Machine) -> View {
+    let assignment = app.site.assign(machine.mac);
+    View {
+        mac: machine.mac,
+        state: machine.state,
+        group: assignment.map(|assignment| assignment.group.to_owned()),
+        profile: assignment.map(|assignment| assignment.profile.name.clone()),
+        uuid: machine.uuid,
+        serial: machine.serial,
+        arch: machine.arch,
+        percent: machine.percent,
+        failure: machine.failure,
+        identity: machine.identity,
+        first_seen: machine.first_seen,
+        last_seen: machine.last_seen,
+        timeline: None,
+    }
+}
+
+fn entries(records: Vec<Record>) -> Vec<Entry> {
+    let start = records
+        .first()
+        .map_or(Timestamp::UNIX_EPOCH, |record| record.time);
+    let mut previous = start;
+    let entry = |Record { seq, time, event }| {
+        let since = |earlier: Timestamp| time.as_millisecond() - earlier.as_millisecond();
+        let entry = Entry {
+            seq,
+            time,
+            since_start_ms: since(start),
+            since_previous_ms: since(previous),
+            event,
+        };
+        previous = time;
+        entry
+    };
+    records.into_iter().map(entry).collect()
+}

@@ -1,0 +1,53 @@
+//! Failures as HTTP answers: a status that means what it says, and one line of text.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use crate::mac::MacAddr;
+use crate::machine::RegistryError;
+
+/// Why a request is not answered as wished.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The request is wrong.
+    BadRequest(String),
+    /// There is no such thing.
+    NotFound(String),
+    /// It does not fit the machine's state.
+    Conflict(String),
+    /// We failed; trying again can help.
+    Unavailable(String),
+}
+
+impl Problem {
+    /// Reads a machine's address out of a path or query.
+    pub(super) fn parse_mac(text: &str) -> Result<MacAddr, Self> {
+        text.parse()
+            .map_err(|error: crate::mac::MacError| Self::BadRequest(error.to_string()))
+    }
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
+        match error {
+            RegistryError::Refused(refusal) => Self::Conflict(refusal.to_string()),
+            RegistryError::Unknown => {
+                Self::Conflict("this machine has no current install".to_owned())
+            }
+            RegistryError::Unavailable => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, text) = match self {
+            Self::BadRequest(text) => (StatusCode::BAD_REQUEST, text),
+            Self::NotFound(text) => (StatusCode::NOT_FOUND, text),
+            Self::Conflict(text) => (StatusCode::CONFLICT, text),
+            Self::Unavailable(text) => (StatusCode::SERVICE_UNAVAILABLE, text),
+        };
+        (status, format!("{text}\n")).into_response()
+    }
+}

@@ -1,0 +1,145 @@
+use std::sync::atomic::AtomicBool;
+
+use embed::report::Event as Reported;
+
+use super::*;
+use crate::machine::State;
+use crate::store::Embedded;
+
+const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
+
+/// A store whose disk can be full.
+#[derive(Debug)]
+struct Failing {
+    inner: Embedded,
+    full: AtomicBool,
+}
+
+impl MachineStore for Failing {
+    fn machines(&self) -> Result<Vec<Machine>, StoreError> {
+        self.inner.machines()
+    }
+
+    fn timeline(&self, mac: MacAddr) -> Result<Vec<Record>, StoreError> {
+        self.inner.timeline(mac)
+    }
+
+    fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err(StoreError::Transaction(Box::new(redb::Error::Io(
+                std::io::ErrorKind::StorageFull.into(),
+            ))));
+        }
+        self.inner.commit(changes)
+    }
+}
+
+fn started() -> Report {
+    Report::new(
+        Reported::InstallStarted {
+            device: "/dev/vda".into(),
+        },
+        1,
+    )
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_or_visible_that_the_disk_did_not_take() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(Failing {
+        inner: Embedded::open(dir.path()).unwrap(),
+        full: AtomicBool::new(false),
+    });
+    let (registry, _worker) = Registry::start(store.clone()).unwrap();
+    let Answer::Install(ticket) = registry.script(MAC, true, None, None).await.unwrap() else {
+        panic!()
+    };
+
+    store.full.store(true, Ordering::SeqCst);
+    assert_eq!(
+        registry.report(MAC, ticket, started()).await,
+        Err(RegistryError::Unavailable)
+    );
+    assert_eq!(registry.machine(MAC).unwrap().state, State::Booting);
+    assert_eq!(
+        registry.script(MAC, true, None, None).await,
+        Err(RegistryError::Unavailable)
+    );
+
+    store.full.store(false, Ordering::SeqCst);
+    assert_eq!(registry.report(MAC, ticket, started()).await, Ok(()));
+    assert_eq!(registry.machine(MAC).unwrap().state, State::Installing);
+}
+
+#[tokio::test]
+async fn an_installed_machine_boots_its_disk_while_the_state_cannot_be_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(Failing {
+        inner: Embedded::open(dir.path()).unwrap(),
+        full: AtomicBool::new(false),
+    });
+    let (registry, _worker) = Registry::start(store.clone()).unwrap();
+    let Answer::Install(ticket) = registry.script(MAC, true, None, None).await.unwrap() else {
+        panic!()
+    };
+    registry.report(MAC, ticket, started()).await.unwrap();
+    registry
+        .report(MAC, ticket, Report::new(Reported::Installed, 2))
+        .await
+        .unwrap();
+    store.full.store(true, Ordering::SeqCst);
+    assert_eq!(
+        registry.script(MAC, true, None, None).await,
+        Ok(Answer::Disk)
+    );
+}
+
+#[tokio::test]
+async fn the_timeline_is_in_order_and_survives_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (registry, worker) =
+        Registry::start(Arc::new(Embedded::open(dir.path()).unwrap())).unwrap();
+    registry.observer().note(
+        MAC,
+        Event::ConfigServed {
+            sha512: embed::digest::Sha512Digest::of(b""),
+        },
+    );
+    let Answer::Install(ticket) = registry
+        .script(MAC, true, Some("u".into()), None)
+        .await
+        .unwrap()
+    else {
+        panic!()
+    };
+    registry.report(MAC, ticket, started()).await.unwrap();
+    drop(registry);
+    worker.finish();
+
+    let (registry, _worker) =
+        Registry::start(Arc::new(Embedded::open(dir.path()).unwrap())).unwrap();
+    let machine = registry.machine(MAC).unwrap();
+    assert_eq!(
+        (machine.state, machine.uuid.as_deref()),
+        (State::Installing, Some("u"))
+    );
+    let timeline = registry.timeline(MAC).unwrap();
+    let seqs: Vec<u64> = timeline.iter().map(|record| record.seq).collect();
+    assert_eq!(seqs, [1, 2, 3, 4]);
+    assert!(matches!(
+        timeline.last().unwrap().event,
+        Event::InstallStarted { .. }
+    ));
+}
+
+#[tokio::test]
+async fn a_report_of_a_machine_never_seen_is_unknown() {
+    let dir = tempfile::tempdir().unwrap();
+    let (registry, _worker) =
+        Registry::start(Arc::new(Embedded::open(dir.path()).unwrap())).unwrap();
+    assert_eq!(
+        registry.report(MAC, Ticket([0; 16]), started()).await,
+        Err(RegistryError::Unknown)
+    );
+    assert!(registry.machines().is_empty());
+}

@@ -1,0 +1,6 @@
+//! UDP sockets that know on which interface, and to which of our addresses, a packet came
+//! (IP_PKTINFO, ip(7)), so that an answer leaves the same way.
+
+mod packet_socket;
+
+pub use packet_socket::{Arrival, NetError, PacketSocket};

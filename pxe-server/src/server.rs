@@ -1,0 +1,261 @@
+//! The whole server: opens the site and the state, binds every socket before anything is
+//! answered, runs all sides until told to stop, and leaves with the state written.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::dhcp::{DhcpPorts, DhcpServer, DhcpSettings};
+use crate::http::{self, App, HttpListener, Local};
+use crate::machine::{Registry, Worker, waiting_requests};
+use crate::net::NetError;
+use crate::site::{Site, SiteError};
+use crate::store::{Embedded, StoreError};
+use crate::tftp::{BootFiles, TftpServer};
+
+/// How often operators' requests are looked for.
+const REQUEST_POLL: Duration = Duration::from_millis(250);
+/// How long running downloads may go on after the signal to stop.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Whether and how DHCP is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DhcpMode {
+    /// Boot options beside another server.
+    Proxy(DhcpPorts),
+    /// Not at all.
+    Off,
+}
+
+/// How to serve.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Site directory.
+    pub site: PathBuf,
+    /// State directory.
+    pub state: PathBuf,
+    /// Interfaces for DHCP and TFTP; none means all but loopback.
+    pub interfaces: Vec<String>,
+    /// Our address as clients shall use it.
+    pub advertise: Option<Ipv4Addr>,
+    /// DHCP.
+    pub dhcp: DhcpMode,
+    /// TFTP port; 0 takes any.
+    pub tftp_port: u16,
+    /// HTTP port; 0 takes any.
+    pub http_port: u16,
+}
+
+/// Why the server did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The site was refused.
+    #[error("the site in {} is refused", path.display())]
+    Site {
+        /// Site directory.
+        path: PathBuf,
+        /// Cause.
+        #[source]
+        source: SiteError,
+    },
+    /// The state cannot be opened.
+    #[error("the state in {} cannot be used", path.display())]
+    State {
+        /// State directory.
+        path: PathBuf,
+        /// Cause.
+        #[source]
+        source: StoreError,
+    },
+    /// A socket cannot be bound.
+    #[error("a network service cannot start")]
+    Net(#[source] NetError),
+    /// A socket failed.
+    #[error("a network service failed")]
+    Socket(#[source] std::io::Error),
+}
+
+/// A server whose sockets are all bound.
+#[derive(Debug)]
+pub struct Server {
+    settings: Settings,
+    site: Arc<Site>,
+    registry: Registry,
+    worker: Worker,
+    dhcp: Option<DhcpServer>,
+    tftp: TftpServer,
+    http: HttpListener,
+    ports: (u16, u16),
+}
+
+impl Server {
+    /// Loads, opens and binds everything.
+    pub async fn start(settings: Settings) -> Result<Self, ServeError> {
+        raise_file_limit();
+        let site = Site::load(&settings.site).map_err(|source| ServeError::Site {
+            path: settings.site.clone(),
+            source,
+        })?;
+        for warning in &site.warnings {
+            tracing::warn!("{warning}");
+        }
+        let site = Arc::new(site);
+        let state = |source| ServeError::State {
+            path: settings.state.clone(),
+            source,
+        };
+        let store = Embedded::open(&settings.state).map_err(state)?;
+        let (registry, worker) = Registry::start(Arc::new(store)).map_err(state)?;
+        let http = HttpListener::bind(settings.http_port)
+            .await
+            .map_err(ServeError::Net)?;
+        let http_port = http.port().map_err(ServeError::Socket)?;
+        let files = BootFiles {
+            site: site.clone(),
+            advertise: settings.advertise,
+            http_port,
+            observer: registry.observer(),
+        };
+        let tftp = TftpServer::bind(settings.tftp_port, &settings.interfaces, Arc::new(files))
+            .map_err(ServeError::Net)?;
+        let ports = (tftp.port().map_err(ServeError::Socket)?, http_port);
+        let dhcp = match settings.dhcp {
+            DhcpMode::Off => None,
+            DhcpMode::Proxy(ports) => {
+                let interfaces = settings.interfaces.clone();
+                let dhcp = DhcpSettings {
+                    ports,
+                    interfaces,
+                    advertise: settings.advertise,
+                    http_port,
+                };
+                Some(
+                    DhcpServer::bind(dhcp, site.clone(), registry.observer())
+                        .map_err(ServeError::Net)?,
+                )
+            }
+        };
+        Ok(Self {
+            settings,
+            site,
+            registry,
+            worker,
+            dhcp,
+            tftp,
+            http,
+            ports,
+        })
+    }
+
+    /// One line that says what is listened on.
+    pub fn listens_on(&self) -> String {
+        let dhcp = match self.settings.dhcp {
+            DhcpMode::Proxy(ports) => {
+                format!("proxyDHCP {} and {}", ports.server, ports.boot_server)
+            }
+            DhcpMode::Off => "no DHCP".to_owned(),
+        };
+        let (tftp, http) = self.ports;
+        let interfaces = match self.settings.interfaces.as_slice() {
+            [] => "all interfaces".to_owned(),
+            names => names.join(", "),
+        };
+        format!(
+            "ready: {dhcp}, tftp {tftp}, http {http} on {interfaces}; {} profiles, {} machines known",
+            self.site.profiles.len(),
+            self.registry.machines().len()
+        )
+    }
+
+    /// Serves until `stop` is over, then writes what is queued.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let Self {
+            settings,
+            site,
+            registry,
+            worker,
+            dhcp,
+            tftp,
+            http,
+            ..
+        } = self;
+        carry_out_requests(&settings.state, &registry).await;
+        let mut tasks = JoinSet::new();
+        if let Some(dhcp) = dhcp {
+            tasks.spawn(dhcp.run());
+        }
+        tasks.spawn(tftp.run());
+        tasks.spawn(watch_requests(settings.state, registry.clone()));
+        let (stopping, mut stopped) = watch::channel(false);
+        let app = App {
+            site,
+            registry,
+            advertise: settings.advertise,
+        };
+        let service = http::routes(app).into_make_service_with_connect_info::<Local>();
+        let until_stopped = async move { drop(stopped.wait_for(|stop| *stop).await) };
+        let mut serving = tokio::spawn(
+            axum::serve(http, service)
+                .with_graceful_shutdown(until_stopped)
+                .into_future(),
+        );
+        let outcome = tokio::select! {
+            () = stop => {
+                let _ = stopping.send(true);
+                // Downloads that take longer are cut; their clients resume or ask again.
+                drop(tokio::time::timeout(GRACE, &mut serving).await);
+                Ok(())
+            }
+            ended = &mut serving => ended.map_err(std::io::Error::other).and_then(|served| served),
+        };
+        serving.abort();
+        drop(serving.await);
+        tasks.shutdown().await;
+        drop(tokio::task::spawn_blocking(move || worker.finish()).await);
+        outcome.map_err(ServeError::Socket)
+    }
+}
+
+/// Carries out operators' requests as they appear.
+async fn watch_requests(state: PathBuf, registry: Registry) {
+    loop {
+        tokio::time::sleep(REQUEST_POLL).await;
+        carry_out_requests(&state, &registry).await;
+    }
+}
+
+async fn carry_out_requests(state: &Path, registry: &Registry) {
+    let requests = match waiting_requests(state) {
+        Ok(requests) => requests,
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "reading requests");
+            return;
+        }
+    };
+    for (path, request) in requests {
+        let mac = request.mac;
+        if let Err(error) = registry.reinstall(request).await {
+            tracing::error!(%mac, %error, "a request for reinstall waits");
+            continue;
+        }
+        tracing::info!(%mac, "one more install is allowed");
+        if let Err(error) = std::fs::remove_file(&path) {
+            tracing::warn!(%error, path = %path.display(), "removing a request that is carried out");
+        }
+    }
+}
+
+/// Every transfer and connection takes a file descriptor; the usual soft limit is 1024.
+fn raise_file_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "raising the limit of open files");
+    }
+}

@@ -1,0 +1,93 @@
+//! `site.yaml` as written, and reading one YAML file into a strict struct.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::site::SiteError;
+
+/// Largest site file that is read, bytes.
+pub(super) const MAX_FILE: u64 = 4 * 1024 * 1024;
+
+/// `site.yaml`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct SiteFile {
+    /// Directory with `manifest.json`; relative to the site directory.
+    pub(super) media: PathBuf,
+    #[serde(default)]
+    pub(super) ipxe: IpxeFile,
+    #[serde(default)]
+    pub(super) dhcp: DhcpFile,
+}
+
+/// Boot programs; the defaults are where Debian's `ipxe` package puts them.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct IpxeFile {
+    pub(super) dir: PathBuf,
+    pub(super) bios: Option<String>,
+    pub(super) uefi_x64: Option<String>,
+    pub(super) uefi_arm64: Option<String>,
+}
+
+impl Default for IpxeFile {
+    fn default() -> Self {
+        Self {
+            dir: PathBuf::from("/usr/lib/ipxe"),
+            bios: Some("undionly.kpxe".to_owned()),
+            uefi_x64: Some("ipxe.efi".to_owned()),
+            uefi_arm64: None,
+        }
+    }
+}
+
+/// DHCP side of the site.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct DhcpFile {
+    pub(super) ipxe_user_classes: Vec<String>,
+}
+
+impl Default for DhcpFile {
+    fn default() -> Self {
+        Self {
+            ipxe_user_classes: vec!["iPXE".to_owned()],
+        }
+    }
+}
+
+/// Reads a file of at most [`MAX_FILE`] bytes.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, SiteError> {
+    let unreadable = |source| SiteError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if size > MAX_FILE {
+        return Err(SiteError::TooLarge {
+            path: path.to_owned(),
+            size,
+        });
+    }
+    std::fs::read(path).map_err(unreadable)
+}
+
+/// Reads one YAML document.
+pub(super) fn read_yaml<T: DeserializeOwned>(path: &Path) -> Result<T, SiteError> {
+    serde_saphyr::from_slice(&read(path)?).map_err(|error| {
+        let (line, column) = error
+            .location()
+            .map_or((1, 1), |place| (place.line(), place.column()));
+        let text = error.without_snippet().to_string();
+        // The parser repeats the place in its text; here it leads the message instead.
+        let reason = text.split(" at line ").next().unwrap_or(&text).to_owned();
+        SiteError::Yaml {
+            path: path.to_owned(),
+            line,
+            column,
+            reason,
+        }
+    })
+}

@@ -1,0 +1,155 @@
+use std::path::Path;
+
+use super::*;
+use crate::fixture::{self, site_dir};
+
+const MAC: MacAddr = MacAddr([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
+
+fn refused(change: impl Fn(&Path)) -> SiteError {
+    let dir = site_dir();
+    change(dir.path());
+    Site::load(&dir.path().join("site")).unwrap_err()
+}
+
+fn write(dir: &Path, name: &str, text: &str) {
+    std::fs::write(dir.join("site").join(name), text).unwrap();
+}
+
+#[test]
+fn a_machine_gets_its_own_group_and_others_the_catch_all() {
+    assert_eq!(MAC.to_string(), fixture::MAC);
+    let dir = site_dir();
+    let site = Site::load(&dir.path().join("site")).unwrap();
+    assert_eq!(site.assign(MAC).unwrap().group, "rack");
+    assert!(site.assign(MacAddr([2; 6])).is_none());
+    assert_eq!(site.named_machines(), [MAC]);
+
+    write(dir.path(), "groups/a-rest.yaml", "profile: worker\n");
+    let site = Site::load(&dir.path().join("site")).unwrap();
+    assert_eq!(site.assign(MAC).unwrap().group, "rack");
+    assert_eq!(site.assign(MacAddr([2; 6])).unwrap().group, "a-rest");
+}
+
+#[test]
+fn an_unknown_field_is_named_with_its_place() {
+    let error = refused(|dir| {
+        write(
+            dir,
+            "groups/rack.yaml",
+            "profile: worker\nselector:\n  macs: []\n",
+        )
+    });
+    let SiteError::Yaml {
+        path,
+        line,
+        column,
+        reason,
+    } = error
+    else {
+        panic!("{error:?}")
+    };
+    assert!(path.ends_with("groups/rack.yaml"), "{}", path.display());
+    assert_eq!((line, column), (3, 3));
+    assert!(reason.contains("macs"), "{reason}");
+}
+
+#[test]
+fn a_bad_address_is_named_with_its_place() {
+    let error = refused(|dir| {
+        write(
+            dir,
+            "groups/rack.yaml",
+            "profile: worker\nselector:\n  mac: [52:54]\n",
+        )
+    });
+    assert!(
+        matches!(&error, SiteError::Yaml { line: 3, reason, .. } if reason.contains("52:54")),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn values_that_cannot_work_are_refused() {
+    let profile = |rest: &str| format!("name: worker\nignition: worker.ign\n{rest}");
+    for (name, text, want) in [
+        (
+            "groups/rack.yaml",
+            "profile: nobody\n".to_owned(),
+            "there is no profile `nobody`",
+        ),
+        (
+            "groups/zz.yaml",
+            format!("profile: worker\nselector: {{mac: ['{MAC}']}}\n"),
+            "is in group `rack` already",
+        ),
+        (
+            "profiles/worker.yaml",
+            profile("install: {device: vda}\n"),
+            "does not start with /dev/",
+        ),
+        (
+            "profiles/worker.yaml",
+            profile("install: {device: /dev/vda, image: published}\n"),
+            "no published image",
+        ),
+        (
+            "profiles/worker.yaml",
+            profile("install: {device: /dev/vda}\nkargs: ['a b']\n"),
+            "is not one word",
+        ),
+        (
+            "profiles/worker.yaml",
+            profile("install: {device: /dev/vda}\nkargs: ['a=${net0/ip}']\n"),
+            "is not one word",
+        ),
+        (
+            "profiles/other.yaml",
+            profile("install: {device: /dev/vda}\n"),
+            "the file is named `other`",
+        ),
+        (
+            "profiles/worker.yaml",
+            "name: worker\nignition: ../x\ninstall: {device: /dev/vda}\n".to_owned(),
+            "no plain file name",
+        ),
+    ] {
+        let error = refused(|dir| write(dir, name, &text));
+        assert!(
+            matches!(&error, SiteError::Value { reason, .. } if reason.contains(want)),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn a_config_that_ignition_would_refuse_is_refused() {
+    let error = refused(|dir| write(dir, "configs/worker.ign", "{}"));
+    assert!(
+        matches!(&error, SiteError::Ignition { path, .. } if path.ends_with("configs/worker.ign")),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn media_that_do_not_match_their_manifest_are_refused() {
+    let error = refused(|dir| std::fs::write(dir.join("media/rootfs.img"), "short").unwrap());
+    assert!(
+        matches!(&error, SiteError::Value { reason, .. } if reason.contains("the manifest says")),
+        "{error:?}"
+    );
+    let error = refused(|dir| std::fs::remove_file(dir.join("media/vmlinuz")).unwrap());
+    assert!(
+        matches!(&error, SiteError::Read { path, .. } if path.ends_with("vmlinuz")),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn too_many_kernel_arguments_are_found_at_load() {
+    let text = format!(
+        "name: worker\nignition: worker.ign\ninstall: {{device: /dev/vda}}\nkargs: [x={}]\n",
+        "y".repeat(2000)
+    );
+    let error = refused(|dir| write(dir, "profiles/worker.yaml", &text));
+    assert!(matches!(&error, SiteError::CommandLine { .. }), "{error:?}");
+}

@@ -1,0 +1,210 @@
+//! The store in one file: a redb database `machines.redb` in the state directory.
+//!
+//! Tables: `meta` (name to number), `machines` (address to JSON [`Machine`]), `events` (address
+//! and sequence number to JSON [`Record`]). One commit is one transaction and one fsync.
+
+use std::path::Path;
+
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use crate::mac::MacAddr;
+use crate::machine::{Machine, Record};
+use crate::store::{Change, MachineStore, StoreError, TIMELINE_EVENTS};
+
+/// Version of the tables' form.
+pub(super) const FORMAT: u64 = 1;
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+const MACHINES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("machines");
+const EVENTS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("events");
+
+/// A store in the state directory.
+#[derive(Debug)]
+pub struct Embedded {
+    database: Database,
+}
+
+impl Embedded {
+    /// Opens the store in `directory`, and makes both when they are not there. Only one process
+    /// can have it open.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(directory).map_err(|source| StoreError::Directory {
+            path: directory.to_owned(),
+            source,
+        })?;
+        let path = directory.join("machines.redb");
+        let open = |source: redb::Error| StoreError::Open {
+            path: path.clone(),
+            source: Box::new(source),
+        };
+        let database = Database::create(&path).map_err(|error| open(error.into()))?;
+        let format = prepare(&database).map_err(open)?;
+        if format > FORMAT {
+            Err(StoreError::Newer(format))
+        } else {
+            Ok(Self { database })
+        }
+    }
+}
+
+/// Makes missing tables and gives the format of those that are there.
+fn prepare(database: &Database) -> Result<u64, redb::Error> {
+    let transaction = database.begin_write()?;
+    let format = {
+        let mut meta = transaction.open_table(META)?;
+        let found = meta.get("format")?.map(|value| value.value());
+        if found.is_none() {
+            meta.insert("format", FORMAT)?;
+        }
+        transaction.open_table(MACHINES)?;
+        transaction.open_table(EVENTS)?;
+        found.unwrap_or(FORMAT)
+    };
+    transaction.commit()?;
+    Ok(format)
+}
+
+impl MachineStore for Embedded {
+    fn machines(&self) -> Result<Vec<Machine>, StoreError> {
+        let documents = self
+            .read_machines()
+            .map_err(|error| StoreError::Transaction(Box::new(error)))?;
+        let parse = |(mac, json): (u64, Vec<u8>)| {
+            serde_json::from_slice(&json).map_err(|source| StoreError::Damaged { mac, source })
+        };
+        documents.into_iter().map(parse).collect()
+    }
+
+    fn timeline(&self, mac: MacAddr) -> Result<Vec<Record>, StoreError> {
+        let mac = mac.to_u64();
+        let documents = self
+            .read_events(mac)
+            .map_err(|error| StoreError::Transaction(Box::new(error)))?;
+        let parse = |json: Vec<u8>| {
+            serde_json::from_slice(&json).map_err(|source| StoreError::Damaged { mac, source })
+        };
+        documents.into_iter().map(parse).collect()
+    }
+
+    fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
+        let mut documents = Vec::with_capacity(changes.len());
+        for Change { machine, records } in changes {
+            let mac = machine.mac.to_u64();
+            let damaged = |source| StoreError::Damaged { mac, source };
+            let json = serde_json::to_vec(machine).map_err(damaged)?;
+            let events = records
+                .iter()
+                .map(|record| Ok((record.seq, serde_json::to_vec(record)?)));
+            documents.push((
+                mac,
+                json,
+                events.collect::<Result<Vec<_>, _>>().map_err(damaged)?,
+            ));
+        }
+        self.write(&documents)
+            .map_err(|error| StoreError::Transaction(Box::new(error)))
+    }
+}
+
+/// Address, JSON of the machine, and sequence number with JSON of each new event.
+type Document = (u64, Vec<u8>, Vec<(u64, Vec<u8>)>);
+
+impl Embedded {
+    fn write(&self, documents: &[Document]) -> Result<(), redb::Error> {
+        let transaction = self.database.begin_write()?;
+        {
+            let mut machines = transaction.open_table(MACHINES)?;
+            let mut events = transaction.open_table(EVENTS)?;
+            for (mac, machine, records) in documents {
+                machines.insert(mac, machine.as_slice())?;
+                for (seq, record) in records {
+                    events.insert((*mac, *seq), record.as_slice())?;
+                    if let Some(old) = seq.checked_sub(TIMELINE_EVENTS) {
+                        events.remove((*mac, old))?;
+                    }
+                }
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    fn read_machines(&self) -> Result<Vec<(u64, Vec<u8>)>, redb::Error> {
+        let table = self.database.begin_read()?.open_table(MACHINES)?;
+        let mut documents = Vec::new();
+        for entry in table.iter()? {
+            let (mac, json) = entry?;
+            documents.push((mac.value(), json.value().to_vec()));
+        }
+        Ok(documents)
+    }
+
+    fn read_events(&self, mac: u64) -> Result<Vec<Vec<u8>>, redb::Error> {
+        let table = self.database.begin_read()?.open_table(EVENTS)?;
+        let mut documents = Vec::new();
+        for entry in table.range((mac, 0)..=(mac, u64::MAX))? {
+            documents.push(entry?.1.value().to_vec());
+        }
+        Ok(documents)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::machine::Event;
+
+    fn change(mac: u8, seqs: std::ops::RangeInclusive<u64>) -> Change {
+        let mut machine = Machine::new(MacAddr([2, 0, 0, 0, 0, mac]), Timestamp::UNIX_EPOCH);
+        machine.events = *seqs.end();
+        let record = |seq| Record {
+            seq,
+            time: Timestamp::UNIX_EPOCH,
+            event: Event::ReinstallRequested,
+        };
+        Change {
+            machine,
+            records: seqs.map(record).collect(),
+        }
+    }
+
+    #[test]
+    fn what_was_committed_is_there_after_opening_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (change(1, 1..=3), change(2, 1..=1));
+        let store = Embedded::open(dir.path()).unwrap();
+        store.commit(&[one.clone(), two.clone()]).unwrap();
+        drop(store);
+        let store = Embedded::open(dir.path()).unwrap();
+        assert_eq!(
+            store.machines().unwrap(),
+            [one.machine.clone(), two.machine]
+        );
+        assert_eq!(store.timeline(one.machine.mac).unwrap(), one.records);
+    }
+
+    #[test]
+    fn a_timeline_keeps_its_newest_events_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Embedded::open(dir.path()).unwrap();
+        let change = change(1, 1..=TIMELINE_EVENTS + 5);
+        store.commit(std::slice::from_ref(&change)).unwrap();
+        let kept = store.timeline(change.machine.mac).unwrap();
+        assert_eq!(
+            (kept.len() as u64, kept.first().unwrap().seq),
+            (TIMELINE_EVENTS, 6)
+        );
+    }
+
+    #[test]
+    fn a_second_process_is_told_that_the_state_is_in_use() {
+        let dir = tempfile::tempdir().unwrap();
+        let _store = Embedded::open(dir.path()).unwrap();
+        let error = Embedded::open(dir.path()).unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Open { source, .. } if matches!(**source, redb::Error::DatabaseAlreadyOpen)),
+            "{error:?}"
+        );
+    }
+}

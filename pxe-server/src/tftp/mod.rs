@@ -1,0 +1,20 @@
+//! A read-only TFTP server (RFC 1350, 2347, 2348, 2349, 7440) for the first megabyte of a boot:
+//! boot programs and generated scripts.
+//!
+//! `packet` is the wire, `negotiate` the options, `transfer` one transfer as a state machine
+//! without socket or clock, `rtt` its timer; `files` turns names into contents, `server` moves
+//! the packets. Why this is not a crate: docs/src/adr/0004-tftp.md.
+
+mod files;
+mod negotiate;
+mod packet;
+mod rtt;
+mod server;
+mod transfer;
+
+pub use files::{BootFiles, Content, FileSource, OpenError, Opened};
+pub use negotiate::{Limits, Negotiated, negotiate};
+pub use packet::{ClientPacket, ErrorCode, Mode, ReadRequest, RequestError, data, error, oack};
+pub use rtt::RoundTrip;
+pub use server::TftpServer;
+pub use transfer::{Action, Outcome, Transfer};

@@ -1,0 +1,259 @@
+//! The sockets of the TFTP side: one for requests, and one for each running transfer, whose port
+//! is the transfer's identifier (RFC 1350 section 4). A transfer is a task, not a thread.
+
+use std::collections::HashSet;
+use std::io;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio::time::Instant;
+
+use crate::net::{Arrival, NetError, PacketSocket};
+use crate::tftp::files::to_netascii;
+use crate::tftp::transfer::low_16;
+use crate::tftp::{
+    Action, Content, ErrorCode, FileSource, Limits, Mode, Negotiated, OpenError, Opened, Outcome,
+    ReadRequest, RequestError, Transfer, data, error, negotiate, oack,
+};
+
+/// Transfers that run at once; a request beyond that is dropped, and its client asks again.
+const MAX_TRANSFERS: usize = 4096;
+/// Largest file that is converted to netascii, in memory.
+const MAX_NETASCII: u64 = 1024 * 1024;
+/// Requests and acknowledgements are far smaller.
+const MAX_PACKET: usize = 1024;
+
+/// The server, bound.
+#[derive(Debug)]
+pub struct TftpServer {
+    socket: PacketSocket,
+    files: Arc<dyn FileSource>,
+    limits: Limits,
+    running: Arc<Running>,
+}
+
+/// Clients that a transfer runs for: a request that is repeated because its answer was lost must
+/// not start a second one.
+type Running = Mutex<HashSet<SocketAddrV4>>;
+
+/// Removes a client from [`Running`] when its transfer ends, however it ends.
+struct Registered(Arc<Running>, SocketAddrV4);
+
+impl Registered {
+    fn new(running: &Arc<Running>, client: SocketAddrV4) -> Option<Self> {
+        let mut clients = running.lock().ok()?;
+        (clients.len() < MAX_TRANSFERS && clients.insert(client))
+            .then(|| Self(running.clone(), client))
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        if let Ok(mut clients) = self.0.lock() {
+            clients.remove(&self.1);
+        }
+    }
+}
+
+impl TftpServer {
+    /// Binds the request port.
+    pub fn bind(
+        port: u16,
+        interfaces: &[String],
+        files: Arc<dyn FileSource>,
+    ) -> Result<Self, NetError> {
+        let socket = PacketSocket::bind("TFTP", port, interfaces)?;
+        Ok(Self {
+            socket,
+            files,
+            limits: Limits::default(),
+            running: Arc::default(),
+        })
+    }
+
+    /// The request port.
+    pub fn port(&self) -> io::Result<u16> {
+        self.socket.port()
+    }
+
+    /// Serves until dropped.
+    pub async fn run(self) {
+        let mut buffer = [0u8; MAX_PACKET];
+        loop {
+            let arrival = match self.socket.receive(&mut buffer).await {
+                Ok(arrival) => arrival,
+                Err(error) => {
+                    tracing::warn!(%error, "receiving a TFTP request");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let refusal = buffer
+                .get(..arrival.length)
+                .and_then(|packet| self.request(packet, &arrival));
+            if let Some(refusal) = refusal {
+                if let Err(error) = self.socket.send(&refusal, arrival.from, &arrival).await {
+                    tracing::debug!(%error, to = %arrival.from, "sending a TFTP error");
+                }
+            }
+        }
+    }
+
+    /// Starts a transfer, or gives the ERROR packet that refuses it.
+    fn request(&self, packet: &[u8], arrival: &Arrival) -> Option<Vec<u8>> {
+        let from = arrival.from;
+        let request = match ReadRequest::parse(packet) {
+            Ok(request) => request,
+            Err(reason) => {
+                tracing::debug!(%from, %reason, "TFTP packet refused");
+                return match reason {
+                    RequestError::Write => Some(error(
+                        ErrorCode::AccessViolation,
+                        "this server is read-only",
+                    )),
+                    RequestError::Mode => Some(error(
+                        ErrorCode::IllegalOperation,
+                        "modes are octet and netascii",
+                    )),
+                    RequestError::Malformed => None,
+                };
+            }
+        };
+        let registered = Registered::new(&self.running, from)?;
+        let opened = match self
+            .files
+            .open(&request.file, arrival.local)
+            .and_then(|opened| in_mode(opened, request.mode))
+        {
+            Ok(opened) => opened,
+            Err(OpenError::NotFound) => {
+                tracing::info!(%from, file = request.file, "TFTP file not found");
+                return Some(error(ErrorCode::NotFound, "no such file"));
+            }
+            Err(reason) => {
+                tracing::error!(%from, file = request.file, error = &reason as &dyn std::error::Error, "TFTP file not served");
+                return Some(error(
+                    ErrorCode::NotDefined,
+                    "the server cannot read this file",
+                ));
+            }
+        };
+        let terms = negotiate(&request.options, opened.content.size(), self.limits);
+        let (files, local) = (self.files.clone(), SocketAddr::from((arrival.local, 0)));
+        tokio::spawn(async move {
+            let _registered = registered;
+            let outcome = send_file(local, from, &terms, &opened.content).await;
+            report(&request.file, from, &opened.content, outcome.as_ref());
+            if let (Ok(Outcome::Complete), Some((mac, event))) = (outcome, opened.note) {
+                files.arrived(mac, event);
+            }
+        });
+        None
+    }
+}
+
+fn in_mode(opened: Opened, mode: Mode) -> Result<Opened, OpenError> {
+    if mode == Mode::Octet {
+        return Ok(opened);
+    }
+    let size = opened.content.size();
+    if size > MAX_NETASCII {
+        return Err(OpenError::Unreadable(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "too large for netascii",
+        )));
+    }
+    let mut bytes = Vec::new();
+    while (bytes.len() as u64) < size {
+        bytes.extend(
+            opened
+                .content
+                .read(bytes.len() as u64, u16::MAX)
+                .map_err(OpenError::Unreadable)?,
+        );
+    }
+    Ok(Opened {
+        content: Content::Bytes(to_netascii(&bytes)),
+        ..opened
+    })
+}
+
+fn report(file: &str, to: SocketAddrV4, content: &Content, outcome: Result<&Outcome, &io::Error>) {
+    let bytes = content.size();
+    match outcome {
+        Ok(Outcome::Complete) => tracing::info!(%to, file, bytes, "TFTP transfer complete"),
+        Ok(Outcome::Probed) => tracing::debug!(%to, file, bytes, "TFTP size probe"),
+        Ok(outcome) => tracing::warn!(%to, file, ?outcome, "TFTP transfer ended early"),
+        Err(error) => tracing::warn!(%to, file, %error, "TFTP transfer failed"),
+    }
+}
+
+/// Drives one [`Transfer`] to its end.
+async fn send_file(
+    local: SocketAddr,
+    client: SocketAddrV4,
+    terms: &Negotiated,
+    content: &Content,
+) -> io::Result<Outcome> {
+    let socket = UdpSocket::bind(local).await?;
+    socket.connect(SocketAddr::from(client)).await?;
+    let start = Instant::now();
+    let (mut transfer, mut action) = Transfer::start(terms, content.size(), Duration::ZERO);
+    let mut buffer = [0u8; MAX_PACKET];
+    loop {
+        match action {
+            Action::Wait => {}
+            Action::SendOack => send(&socket, &oack(&terms.accepted)).await?,
+            Action::SendBlocks { first, count } => {
+                for block in first..first + u64::from(count) {
+                    let offset = (block - 1) * u64::from(terms.block_size);
+                    let contents = match content.read(offset, terms.block_size) {
+                        Ok(contents) => contents,
+                        Err(reason) => {
+                            send(
+                                &socket,
+                                &error(ErrorCode::NotDefined, "the server cannot read this file"),
+                            )
+                            .await?;
+                            return Err(reason);
+                        }
+                    };
+                    send(&socket, &data(low_16(block), &contents)).await?;
+                }
+            }
+            Action::Finish(outcome) => return Ok(outcome),
+        }
+        action =
+            match tokio::time::timeout_at(start + transfer.deadline(), socket.recv(&mut buffer))
+                .await
+            {
+                Ok(Ok(length)) => {
+                    transfer.on_packet(buffer.get(..length).unwrap_or_default(), start.elapsed())
+                }
+                // An ICMP error of an earlier packet: a client that restarts may be back in time.
+                Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    tokio::time::sleep_until(start + transfer.deadline()).await;
+                    transfer.on_time(start.elapsed())
+                }
+                Ok(Err(error)) => return Err(error),
+                Err(_) => transfer.on_time(start.elapsed()),
+            };
+    }
+}
+
+async fn send(socket: &UdpSocket, packet: &[u8]) -> io::Result<()> {
+    match socket.send(packet).await {
+        // The client's port is closed, or a queue is full: the timer sends again.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionRefused | io::ErrorKind::OutOfMemory
+            ) =>
+        {
+            Ok(())
+        }
+        sent => sent.map(|_| ()),
+    }
+}

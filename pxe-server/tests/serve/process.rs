@@ -1,0 +1,209 @@
+//! A running `pxe-server` on free ports, ended with the test.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::UdpSocket;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use embed::report::{Event, Report};
+use reqwest::blocking::{Client, Response};
+use serde_json::Value;
+
+use crate::fixture::MAC;
+
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) http: u16,
+    pub(crate) tftp: u16,
+    pub(crate) dhcp: u16,
+    client: Client,
+}
+
+/// A DHCP server port whose client and boot server ports are free, too.
+fn free_dhcp_port() -> u16 {
+    for _ in 0..100 {
+        let port = UdpSocket::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let others = [port.checked_add(1), port.checked_add(3944)];
+        if others
+            .iter()
+            .all(|other| other.is_some_and(|other| UdpSocket::bind(("127.0.0.1", other)).is_ok()))
+        {
+            return port;
+        }
+    }
+    panic!("no three free ports");
+}
+
+impl Server {
+    /// Starts a server for the site in `dir` and waits until it is ready.
+    pub(crate) fn start(dir: &Path) -> Self {
+        let dhcp = free_dhcp_port();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pxe-server"))
+            .args([
+                "serve",
+                "--interface",
+                "lo",
+                "--http-port",
+                "0",
+                "--tftp-port",
+                "0",
+                "--dhcp-port",
+                &dhcp.to_string(),
+            ])
+            .args([
+                "--site".as_ref(),
+                dir.join("site").as_os_str(),
+                "--state".as_ref(),
+                dir.join("state").as_os_str(),
+            ])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let ready = lines
+            .by_ref()
+            .map(Result::unwrap)
+            .find(|line| line.contains("ready: "))
+            .expect("the server is ready");
+        // The pipe is read on, so that the server never waits for its log.
+        std::thread::spawn(move || lines.for_each(drop));
+        let number = |word: &str| {
+            ready
+                .split([' ', ','])
+                .skip_while(|part| *part != word)
+                .nth(1)
+                .unwrap()
+                .parse()
+                .unwrap()
+        };
+        let client = Client::builder()
+            .timeout(Duration::from_secs(20))
+            .build()
+            .unwrap();
+        Self {
+            child,
+            http: number("http"),
+            tftp: number("tftp"),
+            dhcp,
+            client,
+        }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/{path}", self.http)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Response {
+        self.client.get(self.url(path)).send().unwrap()
+    }
+
+    pub(crate) fn head(&self, path: &str) -> Response {
+        self.client.head(self.url(path)).send().unwrap()
+    }
+
+    pub(crate) fn range(&self, path: &str, range: &str) -> Response {
+        self.client
+            .get(self.url(path))
+            .header("Range", range)
+            .send()
+            .unwrap()
+    }
+
+    pub(crate) fn post(&self, path: &str, body: impl Into<reqwest::blocking::Body>) -> u16 {
+        self.client
+            .post(self.url(path))
+            .body(body)
+            .send()
+            .unwrap()
+            .status()
+            .as_u16()
+    }
+
+    /// The script for the site's machine.
+    pub(crate) fn script(&self) -> String {
+        self.get("ipxe?mac=52-54-00-12-34-56&uuid=&serial=S%201&arch=x86_64&platform=efi")
+            .text()
+            .unwrap()
+    }
+
+    /// Posts a report of the site's machine; gives the status.
+    pub(crate) fn report(&self, ticket: &str, event: Event, uptime_ms: u64) -> u16 {
+        let body = serde_json::to_vec(&Report::new(event, uptime_ms)).unwrap();
+        self.post(
+            &format!("machines/52-54-00-12-34-56/report?ticket={ticket}"),
+            body,
+        )
+    }
+
+    /// The site's machine as the API shows it.
+    pub(crate) fn machine(&self) -> Value {
+        self.get(&format!("api/v1/machines/{MAC}")).json().unwrap()
+    }
+
+    pub(crate) fn state(&self) -> String {
+        self.machine()["state"].as_str().unwrap().to_owned()
+    }
+
+    /// The names of the machine's events.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let machine = self.machine();
+        machine["timeline"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["event"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Asks until `done`; what is noted asynchronously appears within moments.
+    pub(crate) fn wait_for(&self, what: &str, done: impl Fn(&Self) -> bool) {
+        let give_up = Instant::now() + Duration::from_secs(20);
+        while !done(self) {
+            assert!(
+                Instant::now() < give_up,
+                "waiting for {what}: {}",
+                self.machine()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// SIGKILL: no chance to write anything.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and the exit code.
+    pub(crate) fn terminate(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The ticket that an install script carries.
+pub(crate) fn ticket_in(script: &str) -> String {
+    let (_, rest) = script
+        .split_once("report?ticket=")
+        .expect("an install script");
+    rest.chars().take_while(char::is_ascii_hexdigit).collect()
+}
