@@ -16,6 +16,10 @@ const OVERHEAD: u64 = 512 * 1024;
 const STEP: u64 = 1 << 20;
 /// Below this a FAT would have 12-bit entries, which some firmware does not expect.
 const SMALLEST: u64 = 8 << 20;
+/// Bytes of a directory entry.
+const ENTRY: usize = 32;
+/// First byte of an entry that is free.
+const DELETED: u8 = 0xe5;
 
 #[derive(Debug)]
 struct FixedTime;
@@ -72,21 +76,56 @@ pub fn build(loader: &EfiLoader, stub: &str, volume_number: u32) -> io::Result<V
         .volume_id(volume_number)
         .volume_label(LABEL);
     fatfs::format_volume(&mut volume, options)?;
-    {
-        let fs = FileSystem::new(&mut volume, FsOptions::new().time_provider(&FIXED_TIME))?;
-        let root = fs.root_dir();
-        let mut dirs = vec!["EFI".to_owned()];
-        dirs.extend(config_dirs(loader).map(|dir| format!("EFI/{dir}")));
-        for dir in &dirs {
-            root.create_dir(dir)?;
-        }
-        for (path, bytes) in &files {
-            let mut file = root.create_file(path)?;
-            file.write_all(bytes)?;
-            file.flush()?;
+    make_directories(&mut volume, loader)?;
+    drop_long_names_of_dots(volume.get_mut());
+    write_files(&mut volume, &files)?;
+    Ok(volume.into_inner())
+}
+
+fn make_directories(volume: &mut Cursor<Vec<u8>>, loader: &EfiLoader) -> io::Result<()> {
+    let fs = mount(volume)?;
+    fs.root_dir().create_dir("EFI")?;
+    config_dirs(loader)
+        .try_for_each(|dir| fs.root_dir().create_dir(&format!("EFI/{dir}")).map(|_| ()))
+}
+
+fn write_files(volume: &mut Cursor<Vec<u8>>, files: &[(String, &[u8])]) -> io::Result<()> {
+    let fs = mount(volume)?;
+    for (path, bytes) in files {
+        let mut file = fs.root_dir().create_file(path)?;
+        file.write_all(bytes)?;
+        file.flush()?;
+    }
+    Ok(())
+}
+
+fn mount(volume: &mut Cursor<Vec<u8>>) -> io::Result<FileSystem<&mut Cursor<Vec<u8>>>> {
+    volume.set_position(0);
+    FileSystem::new(volume, FsOptions::new().time_provider(&FIXED_TIME))
+}
+
+/// Makes `.` and `..` the first two entries of every directory, as the FAT specification (section
+/// 6.5) wants them: `fatfs` 0.3 writes a long name before each, at which checkers stumble.
+///
+/// To be called while `volume` holds nothing but directories, so that no file can look like one.
+fn drop_long_names_of_dots(volume: &mut [u8]) {
+    for sector in volume.chunks_exact_mut(512) {
+        let Some((dots, _)) = sector.split_at_mut_checked(4 * ENTRY) else {
+            continue;
+        };
+        let is_at = |n: usize, name: &[u8]| {
+            dots.get(n * ENTRY..)
+                .is_some_and(|entry| entry.starts_with(name))
+        };
+        if is_at(1, b".          ") && is_at(3, b"..         ") {
+            dots.copy_within(ENTRY..2 * ENTRY, 0);
+            dots.copy_within(3 * ENTRY.., ENTRY);
+            for entry in dots.chunks_exact_mut(ENTRY).skip(2) {
+                entry.fill(0);
+                entry.iter_mut().take(1).for_each(|first| *first = DELETED);
+            }
         }
     }
-    Ok(volume.into_inner())
 }
 
 #[cfg(test)]

@@ -81,16 +81,12 @@ pub(super) fn read_loader(partitions: &[Partition]) -> Result<EfiLoader, EspErro
     let (removable, vendors): (Vec<String>, Vec<String>) = dirs
         .into_iter()
         .partition(|name| name.eq_ignore_ascii_case(REMOVABLE_DIR));
+    let removable: Vec<&str> = removable.iter().map(String::as_str).collect();
+    let first = find(&efi, &removable, REMOVABLE_LOADER)?;
     let in_order: Vec<&str> = removable
-        .iter()
-        .chain(&vendors)
-        .map(String::as_str)
+        .into_iter()
+        .chain(vendors.iter().map(String::as_str))
         .collect();
-    let first = find(
-        &efi,
-        &in_order.get(..1).unwrap_or_default().to_vec(),
-        REMOVABLE_LOADER,
-    )?;
     let grub = find(&efi, &in_order, GRUB)?;
     let mok_manager = find(&efi, &in_order, MOK_MANAGER)?;
     Ok(EfiLoader {
