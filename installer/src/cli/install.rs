@@ -17,7 +17,6 @@ use crate::observe::Observer;
 use crate::plan::{ConfigSource, ImageChoice, Options, Plan, ProgressForm};
 use crate::source::{Location, StreamQuery, http};
 use crate::ui::{self, progress};
-use crate::verify::{Keyring, SignaturePolicy};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -44,10 +43,6 @@ pub(super) fn run(options: Options) -> Result<()> {
     let cancel = ui::cancel_on_signals()?;
 
     let first_boot = first_boot(&plan, &watcher, &cancel)?;
-    let mut keyring = Keyring::system();
-    for path in &plan.keyrings {
-        keyring = keyring.with_file(path);
-    }
     let source = location(&plan)?;
     let mut editor = |boot: &Path| {
         first_boot
@@ -57,12 +52,8 @@ pub(super) fn run(options: Options) -> Result<()> {
     let wanted = !first_boot.is_empty();
     let request = Request {
         source,
-        policy: if plan.insecure {
-            SignaturePolicy::TolerateAbsent
-        } else {
-            SignaturePolicy::Require
-        },
-        keyring,
+        policy: super::policy(plan.insecure),
+        keyring: super::keyring(plan.keyrings.clone()),
         device: plan.target.clone(),
         save: plan.save.clone(),
         boot: wanted.then_some(&mut editor as &mut dyn BootEditor),

@@ -4,6 +4,7 @@
 //! Options, semantics and error phrases are those of upstream's coreos-installer, which scripts in
 //! the field rely on.
 
+mod download;
 mod files;
 mod install;
 mod iso;
@@ -18,6 +19,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::plan::Options;
 use crate::ui;
+use crate::verify::{Keyring, SignaturePolicy};
 
 /// Where stream metadata is unless said otherwise.
 const STREAM_BASE_URL: &str = "https://builds.coreos.fedoraproject.org/streams/";
@@ -45,6 +47,9 @@ enum Command {
     /// else on the disk is lost.
     #[command(after_help = install::EXAMPLES)]
     Install(Box<Options>),
+    /// Download an image and its signature
+    #[command(after_help = download::EXAMPLES)]
+    Download(download::DownloadArgs),
     /// List the images that a stream offers
     ListStream(list_stream::ListStreamArgs),
     /// Read and edit live ISO images
@@ -62,6 +67,7 @@ impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Install(options) => install::run(*options),
+            Self::Download(args) => args.run(),
             Self::ListStream(args) => args.run(),
             Self::Iso(command) => command.run(),
             Self::Pxe(command) => command.run(),
@@ -87,6 +93,22 @@ pub fn main() -> ExitCode {
     match cli.command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ui::fail(&error),
+    }
+}
+
+/// The system's keys and those of `files`.
+fn keyring(files: Vec<PathBuf>) -> Keyring {
+    files
+        .into_iter()
+        .fold(Keyring::system(), Keyring::with_file)
+}
+
+/// What `--insecure` means.
+fn policy(insecure: bool) -> SignaturePolicy {
+    if insecure {
+        SignaturePolicy::TolerateAbsent
+    } else {
+        SignaturePolicy::Require
     }
 }
 

@@ -18,6 +18,7 @@ use crate::disk::{SaveFilter, SaveFilterError};
 use crate::firstboot::{Console, FirstbootArgs};
 use crate::source::Retries;
 
+pub(crate) use options::parse_retries;
 pub use options::{NETWORK_DIR, Options, ProgressForm, RetriesError};
 
 /// Why options do not make a plan.

@@ -130,7 +130,8 @@ pub struct Options {
 #[error("`{0}` is neither a number nor `infinite`")]
 pub struct RetriesError(String);
 
-fn parse_retries(text: &str) -> Result<Retries, RetriesError> {
+/// Reads `--fetch-retries`.
+pub(crate) fn parse_retries(text: &str) -> Result<Retries, RetriesError> {
     if text == "infinite" {
         return Ok(Retries::Infinite);
     }

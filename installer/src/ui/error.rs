@@ -1,21 +1,25 @@
 //! The form of an error: what, why, how to fix.
 //!
 //! ```text
-//! error: cannot install to /dev/sda; nothing was written to it
+//! error: cannot install to /dev/sda: the disk was not touched
 //! cause: /dev/sda is in use: /dev/sda2 is mounted on /var
 //! hint:  unmount it, or choose another disk
 //! ```
 
+use std::error::Error;
 use std::fmt::Write as _;
 
-use crate::install::{DiskState, InstallError};
+use crate::disk::TargetError;
+use crate::install::InstallCause;
+use crate::pipeline::ImageError;
+use crate::seal::SealError;
 
 use super::hints;
 
 /// The lines, each ended.
 pub(super) fn render(error: &anyhow::Error) -> String {
     let mut parts = Vec::new();
-    for cause in error.chain() {
+    for cause in error.chain().filter(|cause| !is_layer(*cause)) {
         let text = with_details(cause);
         // A transparent variant shows its source's own text.
         if parts.last() != Some(&text) {
@@ -36,23 +40,25 @@ pub(super) fn render(error: &anyhow::Error) -> String {
 }
 
 /// An error's own text, and what else is known about it at this point.
-fn with_details(error: &(dyn std::error::Error + 'static)) -> String {
-    if let Some(InstallError { state, .. }) = error.downcast_ref() {
-        return format!("{error}; {}", describe(*state));
-    }
-    error.to_string()
+fn with_details(error: &(dyn Error + 'static)) -> String {
+    let Some(TargetError::Busy { uses, .. }) = error.downcast_ref() else {
+        return error.to_string();
+    };
+    let uses: Vec<String> = uses.iter().map(ToString::to_string).collect();
+    format!("{error}: {}", uses.join(", "))
 }
 
-fn describe(state: DiskState) -> String {
-    match state {
-        DiskState::Untouched => "nothing was written to it".to_owned(),
-        DiskState::Unbootable { saved: 0 } => "it does not boot and holds no partitions".to_owned(),
-        DiskState::Unbootable { saved } => {
-            format!("it does not boot and holds only the kept partitions ({saved})")
-        }
-        DiskState::Preserved => "it is left as it was at the failure, and does not boot".to_owned(),
-        DiskState::Unknown => "its partition table could not be restored either".to_owned(),
-    }
+/// Whether an error only says through which layer its cause came; users are spared these.
+fn is_layer(error: &(dyn Error + 'static)) -> bool {
+    let install = error
+        .downcast_ref()
+        .is_some_and(|cause| !matches!(cause, InstallCause::Cancelled(_)));
+    let seal = matches!(error.downcast_ref(), Some(SealError::Image(_)));
+    let image = matches!(
+        error.downcast_ref(),
+        Some(ImageError::Source(_) | ImageError::Verify(_))
+    );
+    install || seal || image
 }
 
 #[cfg(test)]
@@ -60,7 +66,10 @@ mod tests {
     use anyhow::anyhow;
 
     use super::*;
+    use crate::disk::Use;
+    use crate::install::{DiskState, InstallError};
     use crate::plan::PlanError;
+    use crate::verify::VerifyError;
 
     #[test]
     fn causes_share_a_line_and_repeat_nothing() {
@@ -71,6 +80,48 @@ mod tests {
         assert_eq!(
             render(&error),
             "error: saving\ncause: writing x: disk full\n"
+        );
+    }
+
+    #[test]
+    fn layers_of_an_install_are_left_out() {
+        let bad = VerifyError::BadSignature {
+            name: "i.raw".into(),
+            key: "41D0".into(),
+            bytes: 9,
+        };
+        let error = InstallError {
+            device: "/dev/sda".into(),
+            state: DiskState::Unbootable { saved: 0 },
+            source: InstallCause::Seal(SealError::Image(ImageError::Verify(bad))),
+        };
+        assert_eq!(
+            render(&error.into()),
+            "error: cannot install to /dev/sda: the disk was left empty and unbootable\n\
+             cause: the signature by key 41D0 does not match the 9 bytes read from i.raw\n\
+             hint:  fetch the image and its `.sig` again, from the same place\n"
+        );
+    }
+
+    #[test]
+    fn a_busy_disk_says_by_what() {
+        let uses = vec![Use::Swap {
+            device: "/dev/sda2".into(),
+        }];
+        let busy = TargetError::Busy {
+            device: "/dev/sda".into(),
+            uses,
+        };
+        let error = InstallError {
+            device: "/dev/sda".into(),
+            state: DiskState::Untouched,
+            source: InstallCause::Target(busy),
+        };
+        assert_eq!(
+            render(&error.into()),
+            "error: cannot install to /dev/sda: the disk was not touched\n\
+             cause: /dev/sda is in use: /dev/sda2 is used as swap\n\
+             hint:  unmount or stop what uses it, or choose another disk\n"
         );
     }
 

@@ -8,11 +8,17 @@ use embed::iso::IsoError;
 use embed::kargs::KargsError;
 
 use crate::cli::CliError;
-use crate::disk::TargetError;
+use crate::decode::DecodeError;
+use crate::disk::{BootError, SavedError, TargetError};
 use crate::firstboot::FirstBootError;
 use crate::plan::PlanError;
+use crate::seal::SealError;
 use crate::source::SourceError;
 use crate::verify::VerifyError;
+
+/// For images that lack what a CoreOS-style image has.
+const NOT_COREOS: &str = "configs, platforms, consoles and kernel arguments need a CoreOS-style \
+    metal image; without these options any image can be installed";
 
 /// How to fix it, where that is known. The outermost cause with a hint decides.
 pub(super) fn hint(error: &anyhow::Error) -> Option<&'static str> {
@@ -25,6 +31,10 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<&'static str> {
             .or_else(|| of(cause, verify))
             .or_else(|| of(cause, source))
             .or_else(|| of(cause, target))
+            .or_else(|| of(cause, saved))
+            .or_else(|| of(cause, seal))
+            .or_else(|| of(cause, decode))
+            .or_else(|| of(cause, boot))
             .or_else(|| of(cause, first_boot))
             .or_else(|| of(cause, system))
     })
@@ -156,6 +166,48 @@ fn source(error: &SourceError) -> Option<&'static str> {
 fn target(error: &TargetError) -> Option<&'static str> {
     match error {
         TargetError::Busy { .. } => Some("unmount or stop what uses it, or choose another disk"),
+        TargetError::NotABlockDevice { .. } | TargetError::Open { .. } => {
+            Some("`lsblk` lists the disks of this machine")
+        }
+        TargetError::Partition { .. } => Some("name the whole disk, for example /dev/sda"),
+        _ => None,
+    }
+}
+
+fn saved(error: &SavedError) -> Option<&'static str> {
+    match error {
+        SavedError::Mbr => {
+            Some("convert the disk to GPT first, or install without keeping partitions")
+        }
+        SavedError::Collision { .. } | SavedError::InHead { .. } => {
+            Some("move that partition further back, or install without keeping it")
+        }
+        _ => None,
+    }
+}
+
+fn seal(error: &SealError) -> Option<&'static str> {
+    match error {
+        SealError::TooSmall { .. } => Some("choose a larger disk"),
+        SealError::SectorSize { .. } => Some(
+            "take the image for the disk's sector size; streams call that for 4096 `4k.raw.xz`",
+        ),
+        _ => None,
+    }
+}
+
+fn decode(error: &DecodeError) -> Option<&'static str> {
+    match error {
+        DecodeError::Truncated { .. }
+        | DecodeError::TrailingData { .. }
+        | DecodeError::Corrupt { .. } => Some("fetch the image again; it was damaged on the way"),
+        _ => None,
+    }
+}
+
+fn boot(error: &BootError) -> Option<&'static str> {
+    match error {
+        BootError::None | BootError::Several { .. } => Some(NOT_COREOS),
         _ => None,
     }
 }
@@ -166,10 +218,7 @@ fn first_boot(error: &FirstBootError) -> Option<&'static str> {
         | FirstBootError::NoEntry { .. }
         | FirstBootError::OptionsLine { .. }
         | FirstBootError::Platform { .. }
-        | FirstBootError::NoConsoleBlock { .. } => Some(
-            "configs, platforms and kernel arguments need a CoreOS-style metal image; without these \
-             options any image can be installed",
-        ),
+        | FirstBootError::NoConsoleBlock { .. } => Some(NOT_COREOS),
         _ => None,
     }
 }

@@ -127,6 +127,7 @@ fn bar() -> ProgressBar {
 fn draw(bar: &ProgressBar, progress: &Progress) {
     match progress {
         Progress::Started { target } => {
+            bar.reset();
             bar.set_style(style("{spinner} {msg}"));
             bar.set_message(format!("preparing {target}"));
         }
@@ -174,7 +175,7 @@ fn sentence(progress: &Progress, elapsed: Duration) -> String {
             }
         }
         Progress::Sealing => "image verified; making the disk bootable".to_owned(),
-        Progress::Done => "everything is on the disk".to_owned(),
+        Progress::Done => "complete".to_owned(),
     }
 }
 

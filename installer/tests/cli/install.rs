@@ -132,20 +132,32 @@ fn a_config_file_with_an_unknown_key_is_refused_with_its_place() {
 }
 
 #[test]
-fn a_missing_image_leaves_the_target_alone() {
-    let dir = tempfile::tempdir().unwrap();
-    let target = dir.path().join("disk");
-    fs::write(&target, "old").unwrap();
-    let ran = run(
-        &[
-            "install",
-            "-f",
-            "/nonexistent/i.raw",
-            target.to_str().unwrap(),
-        ],
-        b"",
+fn a_missing_image_or_signature_leaves_the_target_alone() {
+    refused(
+        &[],
+        &["-f", "DIR/i.raw", "TARGET"],
+        1,
+        "error: cannot install to TARGET: the disk was not touched\n\
+         cause: cannot read DIR/i.raw: No such file or directory (os error 2)\n",
     );
-    assert_eq!(ran.status, 1);
-    assert!(ran.err.starts_with("error: "), "{}", ran.err);
-    assert_eq!(fs::read(&target).unwrap(), b"old");
+    refused(
+        &[("i.raw", "x")],
+        &["-f", "DIR/i.raw", "TARGET"],
+        1,
+        "error: cannot install to TARGET: the disk was not touched\n\
+         cause: DIR/i.raw has no signature at DIR/i.raw.sig\n\
+         hint:  put the signature there, or install without one with `--insecure`\n",
+    );
+}
+
+#[test]
+fn a_target_that_is_no_disk_is_refused() {
+    refused(
+        &[("i.raw", "x")],
+        &["-f", "DIR/i.raw", "--insecure", "TARGET"],
+        1,
+        "error: cannot install to TARGET: the disk was not touched\n\
+         cause: TARGET is not a block device\n\
+         hint:  `lsblk` lists the disks of this machine\n",
+    );
 }

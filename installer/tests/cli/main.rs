@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod command;
 #[cfg(test)]
+mod fetch;
+#[cfg(test)]
 mod help;
 #[cfg(test)]
 mod install;

@@ -1,0 +1,108 @@
+//! `download`: verified artifacts as files, their paths on standard output.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, ValueHint};
+
+use super::{STREAM_BASE_URL, files};
+use crate::download::{Form, Request, Wanted, download};
+use crate::plan::{ProgressForm, parse_retries};
+use crate::source::{Retries, StreamQuery};
+use crate::ui::{self, progress};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  The newest stable metal image, as published, with its signature:
+    coreos-installer download
+  Kernel, initramfs and rootfs for PXE, into a directory:
+    coreos-installer download -s next -f pxe -C /srv/tftp
+  One file by its URL, decompressed:
+    coreos-installer download -d -u http://mirror.example/os.raw.xz";
+
+/// Options of `download`.
+#[derive(Args, Debug)]
+pub(super) struct DownloadArgs {
+    /// Stream
+    #[arg(short, long, value_name = "NAME", default_value = "stable")]
+    stream: String,
+    /// Architecture [default: this machine's]
+    #[arg(short, long, value_name = "NAME", default_value = std::env::consts::ARCH, hide_default_value = true)]
+    architecture: String,
+    /// Platform
+    #[arg(short, long, value_name = "NAME", default_value = "metal")]
+    platform: String,
+    /// Format; all files that belong to it are fetched
+    #[arg(short, long, value_name = "NAME", default_value = "raw.xz")]
+    format: String,
+    /// Fetch this URL instead; its signature is at URL.sig
+    #[arg(short = 'u', long, value_name = "URL", value_hint = ValueHint::Url)]
+    image_url: Option<String>,
+    /// Directory to write to
+    #[arg(short = 'C', long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    directory: PathBuf,
+    /// Decompress the image, and keep no signature
+    #[arg(short, long)]
+    decompress: bool,
+    /// Trust the OpenPGP keys in this file too [repeatable]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    keyring: Vec<PathBuf>,
+    /// Take a file that has no signature
+    ///
+    /// A signature that is there and does not verify is an error all the same.
+    #[arg(long)]
+    insecure: bool,
+    /// Where stream metadata is; NAME.json is joined to it
+    #[arg(long, value_name = "URL", default_value = STREAM_BASE_URL, value_hint = ValueHint::Url)]
+    stream_base_url: String,
+    /// Try a failed fetch N more times, or `infinite`
+    #[arg(long, value_name = "N", default_value = "0", value_parser = parse_retries)]
+    fetch_retries: Retries,
+}
+
+impl DownloadArgs {
+    pub(super) fn run(self) -> Result<()> {
+        let request = self.into_request();
+        let watcher = progress::Watcher::new(ProgressForm::Auto);
+        let cancel = ui::cancel_on_signals()?;
+        let done = download(&request, &watcher, &cancel);
+        watcher.finish();
+        let mut paths = String::new();
+        for file in done? {
+            if file.was_there {
+                ui::tell(&format!(
+                    "{} was there already and is good",
+                    file.path.display()
+                ));
+            }
+            paths.push_str(&format!("{}\n", file.path.display()));
+        }
+        files::report(paths.as_bytes())
+    }
+
+    fn into_request(self) -> Request {
+        let retries = self.fetch_retries;
+        let wanted = match self.image_url {
+            Some(url) => Wanted::Url { url, retries },
+            None => Wanted::Stream(StreamQuery {
+                base_url: self.stream_base_url,
+                stream: self.stream,
+                architecture: self.architecture,
+                platform: self.platform,
+                format: self.format,
+                retries,
+            }),
+        };
+        Request {
+            wanted,
+            dir: self.directory,
+            form: if self.decompress {
+                Form::Decompressed
+            } else {
+                Form::AsPublished
+            },
+            policy: super::policy(self.insecure),
+            keyring: super::keyring(self.keyring),
+        }
+    }
+}
