@@ -20,7 +20,7 @@ pub struct PxeServer {
     client: reqwest::blocking::Client,
 }
 
-/// A machine as `/api/v1/machines` shows it; fields that nobody here looks at are left out.
+/// A machine as `/api/v1/machines/MAC` shows it; fields that nobody here looks at are left out.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct MachineView {
@@ -62,11 +62,6 @@ impl EventView {
     }
 }
 
-#[derive(Deserialize)]
-struct Machines {
-    machines: Vec<MachineView>,
-}
-
 impl PxeServer {
     /// Starts the server for `site` on `lan` with its state in `state` and its log in `log`, and
     /// waits until it answers.
@@ -96,20 +91,6 @@ impl PxeServer {
         Ok(Self { service, client })
     }
 
-    /// All machines that the server has seen.
-    pub fn machines(&self) -> Result<Vec<MachineView>> {
-        let answer = self
-            .client
-            .get(url("/api/v1/machines"))
-            .send()
-            .context("asking the server for its machines")?;
-        let answer = answer
-            .error_for_status()
-            .context("asking the server for its machines")?;
-        let machines: Machines = answer.json().context("reading the server's machines")?;
-        Ok(machines.machines)
-    }
-
     /// The iPXE script that the UEFI machine `mac` is given now.
     pub fn script(&self, mac: &str) -> Result<String> {
         let url = url(&format!("/ipxe?mac={}&platform=efi", mac.replace(':', "-")));
@@ -124,12 +105,20 @@ impl PxeServer {
         answer.text().context("reading the server's script")
     }
 
-    /// The machine `mac`, once the server has seen it.
+    /// The machine `mac` with its timeline, once the server has seen it.
     pub fn machine(&self, mac: &str) -> Result<Option<MachineView>> {
-        Ok(self
-            .machines()?
-            .into_iter()
-            .find(|machine| machine.mac == mac))
+        let answer = self
+            .client
+            .get(url(&format!("/api/v1/machines/{mac}")))
+            .send();
+        let answer = answer.context("asking the server for a machine")?;
+        if answer.status() == reqwest::StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let answer = answer
+            .error_for_status()
+            .context("asking the server for a machine")?;
+        Ok(Some(answer.json().context("reading the server's machine")?))
     }
 
     /// Waits until the machine `mac` is in `state`.

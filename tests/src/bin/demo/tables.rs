@@ -40,7 +40,7 @@ pub(crate) fn tell(event: &EventView) -> Option<String> {
 pub(crate) fn timeline(narrator: &Narrator, machine: &MachineView) {
     narrator.line("");
     narrator.line(format_args!(
-        "timeline of {} from /api/v1/machines (state: {})",
+        "timeline of {0} from /api/v1/machines/{0} (state: {1})",
         machine.mac, machine.state
     ));
     narrator.line(format_args!("  {:<12} {:>8}  event", "time (UTC)", "+s"));
