@@ -35,14 +35,22 @@ pub struct Dirs {
 
 /// Writes the units for this boot.
 pub fn write_units(situation: Situation<'_>, dirs: &Dirs) -> io::Result<()> {
-    if situation.live { live(situation, dirs) } else { disk(situation.kargs, &dirs.normal) }
+    if situation.live {
+        live(situation, dirs)
+    } else {
+        disk(situation.kargs, &dirs.normal)
+    }
 }
 
 fn disk(kargs: &Kargs, units: &UnitDir) -> io::Result<()> {
     units.unit("boot.mount", &boot_mount())?;
     units.require("local-fs.target", "boot.mount", &units.path("boot.mount"))?;
     units.unit("coreos-growfs.service", GROWFS)?;
-    units.want("local-fs.target", "coreos-growfs.service", &units.path("coreos-growfs.service"))?;
+    units.want(
+        "local-fs.target",
+        "coreos-growfs.service",
+        &units.path("coreos-growfs.service"),
+    )?;
     if !kargs.boolean(karg::FIRSTBOOT) {
         return Ok(());
     }
@@ -50,24 +58,39 @@ fn disk(kargs: &Kargs, units: &UnitDir) -> io::Result<()> {
     if kargs.last(karg::REPORT_URL).is_some() {
         wanted.push("coreos-report.service");
     }
-    wanted.iter().try_for_each(|unit| units.want("multi-user.target", unit, &installed(unit)))
+    wanted
+        .iter()
+        .try_for_each(|unit| units.want("multi-user.target", unit, &installed(unit)))
 }
 
 fn live(situation: Situation<'_>, dirs: &Dirs) -> io::Result<()> {
     let kargs = situation.kargs;
-    dirs.normal.require("emergency.target", "coreos-failure.service", &installed("coreos-failure.service"))?;
+    dirs.normal.require(
+        "emergency.target",
+        "coreos-failure.service",
+        &installed("coreos-failure.service"),
+    )?;
     // The live system's root has no password; whoever stands before it may repair it.
-    dirs.normal.drop_in("emergency.service", "[Service]\nEnvironment=SYSTEMD_SULOGIN_FORCE=1\n")?;
+    dirs.normal.drop_in(
+        "emergency.service",
+        "[Service]\nEnvironment=SYSTEMD_SULOGIN_FORCE=1\n",
+    )?;
     if !situation.has_config {
-        dirs.normal.drop_in("getty@.service", &autologin("--noclear - $TERM"))?;
-        dirs.normal.drop_in("serial-getty@.service", &autologin("--keep-baud 115200,57600,38400,9600 - $TERM"))?;
+        dirs.normal
+            .drop_in("getty@.service", &autologin("--noclear - $TERM"))?;
+        dirs.normal.drop_in(
+            "serial-getty@.service",
+            &autologin("--keep-baud 115200,57600,38400,9600 - $TERM"),
+        )?;
     }
     if kargs.last(karg::INST_DEV).is_none() && !situation.installer_configs {
         return Ok(());
     }
     if kargs.boolean(karg::INST_SKIP_REBOOT) {
         let target = "coreos-installer.target";
-        return dirs.normal.want("multi-user.target", target, &installed(target));
+        return dirs
+            .normal
+            .want("multi-user.target", target, &installed(target));
     }
     let target = installed("coreos-installer-post.target");
     dirs.early.alias("default.target", &target)
@@ -96,12 +119,16 @@ ExecStart=/lib/systemd/systemd-growfs /
 ";
 
 fn autologin(arguments: &str) -> String {
-    format!("[Service]\nExecStart=\nExecStart=-/sbin/agetty -o '-p -f -- \\\\u' --autologin core {arguments}\n")
+    format!(
+        "[Service]\nExecStart=\nExecStart=-/sbin/agetty -o '-p -f -- \\\\u' --autologin core {arguments}\n"
+    )
 }
 
 /// Whether `dir` holds a file.
 pub fn holds_files(dir: &Path) -> bool {
-    fs::read_dir(dir).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| entry.path().is_file())))
+    fs::read_dir(dir).is_ok_and(|mut entries| {
+        entries.any(|entry| entry.is_ok_and(|entry| entry.path().is_file()))
+    })
 }
 
 #[cfg(test)]
@@ -111,9 +138,21 @@ mod tests {
 
     fn run(kargs: &str, live: bool, installer_configs: bool) -> Vec<String> {
         let dir = tempfile::tempdir().unwrap();
-        let dirs = Dirs { normal: UnitDir::new(dir.path().join("normal")), early: UnitDir::new(dir.path().join("early")) };
+        let dirs = Dirs {
+            normal: UnitDir::new(dir.path().join("normal")),
+            early: UnitDir::new(dir.path().join("early")),
+        };
         let kargs = Kargs::parse(kargs);
-        write_units(Situation { kargs: &kargs, live, installer_configs, has_config: true }, &dirs).unwrap();
+        write_units(
+            Situation {
+                kargs: &kargs,
+                live,
+                installer_configs,
+                has_config: true,
+            },
+            &dirs,
+        )
+        .unwrap();
         listing(dir.path())
     }
 
@@ -124,10 +163,22 @@ mod tests {
     #[test]
     fn disk_boots_mount_boot_read_only_and_grow() {
         let units = run("root=LABEL=root", false, false);
-        let mount = units.iter().find(|line| line.starts_with("normal/boot.mount:")).unwrap();
-        assert!(mount.contains("What=/dev/disk/by-label/boot") && mount.contains("Options=ro,"), "{mount}");
-        assert!(has(&units, "normal/local-fs.target.requires/boot.mount -> "));
-        assert!(has(&units, "normal/local-fs.target.wants/coreos-growfs.service -> "));
+        let mount = units
+            .iter()
+            .find(|line| line.starts_with("normal/boot.mount:"))
+            .unwrap();
+        assert!(
+            mount.contains("What=/dev/disk/by-label/boot") && mount.contains("Options=ro,"),
+            "{mount}"
+        );
+        assert!(has(
+            &units,
+            "normal/local-fs.target.requires/boot.mount -> "
+        ));
+        assert!(has(
+            &units,
+            "normal/local-fs.target.wants/coreos-growfs.service -> "
+        ));
         assert!(!has(&units, "normal/multi-user.target.wants"));
     }
 
@@ -137,42 +188,88 @@ mod tests {
         let report = "normal/multi-user.target.wants/coreos-report.service -> ";
         let silent = run("ignition.firstboot", false, false);
         assert!(has(&silent, complete) && !has(&silent, report));
-        let told = run("ignition.firstboot coreos.report_url=http://s/r", false, false);
+        let told = run(
+            "ignition.firstboot coreos.report_url=http://s/r",
+            false,
+            false,
+        );
         assert!(has(&told, complete) && has(&told, report));
     }
 
     #[test]
     fn live_boots_mount_nothing() {
         let units = run("ignition.firstboot", true, false);
-        assert!(!units.iter().any(|line| line.contains("boot.mount") || line.contains("growfs")), "{units:?}");
+        assert!(
+            !units
+                .iter()
+                .any(|line| line.contains("boot.mount") || line.contains("growfs")),
+            "{units:?}"
+        );
         assert!(!has(&units, "early/"));
     }
 
     #[test]
     fn an_install_becomes_the_default_target() {
         let target = "early/default.target -> /usr/lib/systemd/system/coreos-installer-post.target";
-        assert!(has(&run("coreos.inst.install_dev=vda", true, false), target));
+        assert!(has(
+            &run("coreos.inst.install_dev=vda", true, false),
+            target
+        ));
         assert!(has(&run("", true, true), target));
-        assert!(!has(&run("coreos.inst.install_dev=vda", false, false), "early/"));
+        assert!(!has(
+            &run("coreos.inst.install_dev=vda", false, false),
+            "early/"
+        ));
     }
 
     #[test]
     fn with_skip_reboot_the_system_comes_up_as_well() {
-        let units = run("coreos.inst.install_dev=vda coreos.inst.skip_reboot", true, false);
-        assert!(has(&units, "normal/multi-user.target.wants/coreos-installer.target -> "));
+        let units = run(
+            "coreos.inst.install_dev=vda coreos.inst.skip_reboot",
+            true,
+            false,
+        );
+        assert!(has(
+            &units,
+            "normal/multi-user.target.wants/coreos-installer.target -> "
+        ));
         assert!(!has(&units, "early/"));
-        assert!(has(&run("coreos.inst.install_dev=vda coreos.inst.skip_reboot=no", true, false), "early/"));
+        assert!(has(
+            &run(
+                "coreos.inst.install_dev=vda coreos.inst.skip_reboot=no",
+                true,
+                false
+            ),
+            "early/"
+        ));
     }
 
     #[test]
     fn only_a_system_without_config_lets_its_user_in() {
         let dir = tempfile::tempdir().unwrap();
-        let dirs = Dirs { normal: UnitDir::new(dir.path()), early: UnitDir::new(dir.path()) };
+        let dirs = Dirs {
+            normal: UnitDir::new(dir.path()),
+            early: UnitDir::new(dir.path()),
+        };
         let kargs = Kargs::default();
-        let open = Situation { kargs: &kargs, live: true, installer_configs: false, has_config: false };
+        let open = Situation {
+            kargs: &kargs,
+            live: true,
+            installer_configs: false,
+            has_config: false,
+        };
         write_units(open, &dirs).unwrap();
-        assert!(listing(dir.path()).iter().any(|line| line.contains("serial-getty@.service.d") && line.contains("--autologin core")));
-        assert!(!run("", true, false).iter().any(|line| line.contains("autologin")));
+        assert!(
+            listing(dir.path())
+                .iter()
+                .any(|line| line.contains("serial-getty@.service.d")
+                    && line.contains("--autologin core"))
+        );
+        assert!(
+            !run("", true, false)
+                .iter()
+                .any(|line| line.contains("autologin"))
+        );
     }
 
     #[test]

@@ -65,8 +65,16 @@ pub enum Given {
 
 /// Finds the config and prepares it; returns what was found.
 pub fn hand_over(kargs: &Kargs, live: bool) -> Result<Given, ConfigError> {
-    let given = if live { find(kargs, Path::new("/"), initrd::CONFIG)? } else { on_disk(kargs)? };
-    store(&given, Path::new(USER_CONFIG), Path::new(run::CONFIG_SHA512))?;
+    let given = if live {
+        find(kargs, Path::new("/"), initrd::CONFIG)?
+    } else {
+        on_disk(kargs)?
+    };
+    store(
+        &given,
+        Path::new(USER_CONFIG),
+        Path::new(run::CONFIG_SHA512),
+    )?;
     Ok(given)
 }
 
@@ -96,16 +104,23 @@ fn find(kargs: &Kargs, dir: &Path, file: &str) -> Result<Given, ConfigError> {
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, ConfigError> {
-    let io_error = |source| ConfigError::Io { path: path.to_owned(), source };
+    let io_error = |source| ConfigError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io_error(error)),
     };
     let mut bytes = Vec::new();
-    file.take(CONFIG_MAX + 1).read_to_end(&mut bytes).map_err(io_error)?;
+    file.take(CONFIG_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io_error)?;
     if bytes.len() as u64 > CONFIG_MAX {
-        return Err(ConfigError::TooLarge { path: path.to_owned() });
+        return Err(ConfigError::TooLarge {
+            path: path.to_owned(),
+        });
     }
     Ok(Some(bytes))
 }
@@ -114,14 +129,19 @@ fn store(given: &Given, user_config: &Path, digest: &Path) -> Result<(), ConfigE
     let write = |path: &Path, bytes: &[u8]| {
         fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))
             .and_then(|()| fs::write(path, bytes))
-            .map_err(|source| ConfigError::Io { path: path.to_owned(), source })
+            .map_err(|source| ConfigError::Io {
+                path: path.to_owned(),
+                source,
+            })
     };
     match given {
         Given::ByUs(bytes) => {
             write(user_config, bytes)?;
             write(digest, format!("{}\n", Sha512Digest::of(bytes)).as_bytes())
         }
-        Given::ByPlatform(bytes) => write(digest, format!("{}\n", Sha512Digest::of(bytes)).as_bytes()),
+        Given::ByPlatform(bytes) => {
+            write(digest, format!("{}\n", Sha512Digest::of(bytes)).as_bytes())
+        }
         Given::Nothing => write(digest, format!("{}\n", Sha512Digest::of(b"")).as_bytes()),
         Given::ByUrl => Ok(()),
     }
@@ -138,12 +158,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("ignition")).unwrap();
         fs::write(dir.path().join(boot::CONFIG), CONFIG).unwrap();
-        let given = find(&Kargs::parse("ignition.platform.id=metal"), dir.path(), boot::CONFIG).unwrap();
+        let given = find(
+            &Kargs::parse("ignition.platform.id=metal"),
+            dir.path(),
+            boot::CONFIG,
+        )
+        .unwrap();
         assert_eq!(given, Given::ByUs(CONFIG.to_vec()));
-        let (user, digest) = (dir.path().join("usr/user.ign"), dir.path().join("run/digest"));
+        let (user, digest) = (
+            dir.path().join("usr/user.ign"),
+            dir.path().join("run/digest"),
+        );
         store(&given, &user, &digest).unwrap();
         assert_eq!(fs::read(user).unwrap(), CONFIG);
-        assert_eq!(fs::read_to_string(digest).unwrap(), format!("{}\n", Sha512Digest::of(CONFIG)));
+        assert_eq!(
+            fs::read_to_string(digest).unwrap(),
+            format!("{}\n", Sha512Digest::of(CONFIG))
+        );
     }
 
     #[test]
@@ -158,7 +189,12 @@ mod tests {
     fn a_config_by_url_wins_and_leaves_no_digest() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("config.ign"), CONFIG).unwrap();
-        let given = find(&Kargs::parse("ignition.config.url=http://s/c"), dir.path(), "config.ign").unwrap();
+        let given = find(
+            &Kargs::parse("ignition.config.url=http://s/c"),
+            dir.path(),
+            "config.ign",
+        )
+        .unwrap();
         assert_eq!(given, Given::ByUrl);
         let digest = dir.path().join("digest");
         store(&given, &dir.path().join("user.ign"), &digest).unwrap();
@@ -172,7 +208,10 @@ mod tests {
         assert_eq!(given, Given::Nothing);
         let digest = dir.path().join("digest");
         store(&given, &dir.path().join("user.ign"), &digest).unwrap();
-        assert_eq!(fs::read_to_string(digest).unwrap(), format!("{}\n", Sha512Digest::of(b"")));
+        assert_eq!(
+            fs::read_to_string(digest).unwrap(),
+            format!("{}\n", Sha512Digest::of(b""))
+        );
     }
 
     #[test]

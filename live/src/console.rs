@@ -51,13 +51,23 @@ impl Consoles {
 }
 
 fn nodes(active: &str) -> Vec<PathBuf> {
-    let nodes: Vec<_> = active.split_whitespace().map(|name| Path::new("/dev").join(name)).collect();
-    if nodes.is_empty() { vec![PathBuf::from("/dev/console")] } else { nodes }
+    let nodes: Vec<_> = active
+        .split_whitespace()
+        .map(|name| Path::new("/dev").join(name))
+        .collect();
+    if nodes.is_empty() {
+        vec![PathBuf::from("/dev/console")]
+    } else {
+        nodes
+    }
 }
 
 /// Without blocking: a serial port may wait for a carrier that never comes.
 fn open(node: &Path) -> std::io::Result<File> {
-    OpenOptions::new().append(true).custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK).open(node)
+    OpenOptions::new()
+        .append(true)
+        .custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK)
+        .open(node)
 }
 
 fn write_patiently(mut console: impl Write, mut bytes: &[u8]) {
@@ -82,7 +92,10 @@ mod tests {
 
     #[test]
     fn every_active_console_is_used() {
-        assert_eq!(nodes("tty0 ttyS0\n"), [PathBuf::from("/dev/tty0"), PathBuf::from("/dev/ttyS0")]);
+        assert_eq!(
+            nodes("tty0 ttyS0\n"),
+            [PathBuf::from("/dev/tty0"), PathBuf::from("/dev/ttyS0")]
+        );
         assert_eq!(nodes("\n"), [PathBuf::from("/dev/console")]);
     }
 

@@ -46,7 +46,11 @@ fn list(devices: &[PathBuf]) -> String {
     if devices.is_empty() {
         return "any device".to_owned();
     }
-    devices.iter().map(|device| device.display().to_string()).collect::<Vec<_>>().join(", ")
+    devices
+        .iter()
+        .map(|device| device.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// A file system and the device it is on.
@@ -74,7 +78,9 @@ impl Found {
     pub fn mount(&self, target: &Path) -> Result<(), MountError> {
         match self.inside {
             None => mount::device(&self.device, target, self.kind, Access::ReadOnly),
-            Some(inside) => mount::part_of(&self.device, inside.start, inside.length, target, self.kind),
+            Some(inside) => {
+                mount::part_of(&self.device, inside.start, inside.length, target, self.kind)
+            }
         }
     }
 }
@@ -88,7 +94,10 @@ pub struct Devices {
 
 impl Default for Devices {
     fn default() -> Self {
-        Self { class_block: "/sys/class/block".into(), nodes: "/dev".into() }
+        Self {
+            class_block: "/sys/class/block".into(),
+            nodes: "/dev".into(),
+        }
     }
 }
 
@@ -107,7 +116,11 @@ impl Devices {
                     return Err(DiscoverError::Absent {
                         label: label.to_owned(),
                         seconds: begin.elapsed().as_secs(),
-                        devices: self.names().iter().map(|name| self.nodes.join(name)).collect(),
+                        devices: self
+                            .names()
+                            .iter()
+                            .map(|name| self.nodes.join(name))
+                            .collect(),
                     });
                 }
                 [one] => return Ok(one.clone()),
@@ -129,7 +142,11 @@ impl Devices {
             .filter_map(|name| {
                 let device = self.nodes.join(name);
                 let superblock = superblock::read(&mut File::open(&device).ok()?, 0).ok()??;
-                (superblock.label == label).then_some(Found { device, inside: None, kind: superblock.kind })
+                (superblock.label == label).then_some(Found {
+                    device,
+                    inside: None,
+                    kind: superblock.kind,
+                })
             })
             .collect();
         // A hybrid ISO on a stick shows the same file system on the disk and on its first
@@ -147,19 +164,38 @@ impl Devices {
             !entry.join("partition").exists() && !entry.join(format!("{name}1")).exists()
         };
         let names = self.names();
-        names.iter().filter(|name| whole(name)).flat_map(|name| self.in_table(&self.nodes.join(name), label)).collect()
+        names
+            .iter()
+            .filter(|name| whole(name))
+            .flat_map(|name| self.in_table(&self.nodes.join(name), label))
+            .collect()
     }
 
     fn in_table(&self, device: &Path, label: &str) -> Vec<Found> {
-        let Ok(mut file) = File::open(device) else { return Vec::new() };
+        let Ok(mut file) = File::open(device) else {
+            return Vec::new();
+        };
         let (sector, size) = geometry(&file);
-        let Ok(table) = Table::read(&mut file, sector, size) else { return Vec::new() };
+        let Ok(table) = Table::read(&mut file, sector, size) else {
+            return Vec::new();
+        };
         let labelled = |partition: crate::gpt::Partition| {
             let superblock = superblock::read(&mut file, partition.start).ok()??;
-            let inside = Some(Inside { start: partition.start, length: partition.length });
-            (superblock.label == label).then(|| Found { device: device.to_owned(), inside, kind: superblock.kind })
+            let inside = Some(Inside {
+                start: partition.start,
+                length: partition.length,
+            });
+            (superblock.label == label).then(|| Found {
+                device: device.to_owned(),
+                inside,
+                kind: superblock.kind,
+            })
         };
-        table.partitions().into_iter().filter_map(labelled).collect()
+        table
+            .partitions()
+            .into_iter()
+            .filter_map(labelled)
+            .collect()
     }
 
     /// Names of all devices that may hold a boot medium, sorted.
@@ -179,7 +215,10 @@ impl Devices {
 /// Sector size and size, bytes; a plain file counts as a disk with sectors of 512 bytes.
 fn geometry(file: &File) -> (u32, u64) {
     let length = || file.metadata().map_or(0, |metadata| metadata.len());
-    (sys::sector_size(file).unwrap_or(512), sys::device_size(file).unwrap_or_else(|_: io::Error| length()))
+    (
+        sys::sector_size(file).unwrap_or(512),
+        sys::device_size(file).unwrap_or_else(|_: io::Error| length()),
+    )
 }
 
 #[cfg(test)]

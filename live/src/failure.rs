@@ -21,15 +21,35 @@ pub fn record(path: &Path, reason: &str) -> io::Result<()> {
 
 /// Shows failed units, the journal's last warnings, and the recorded reasons.
 pub fn dump(consoles: &Consoles) {
-    let journal = ["-b", "-p", "warning", "-n", JOURNAL_LINES, "-o", "cat", "--no-pager"];
-    let failed = output_of("systemctl", &["--failed", "--no-legend", "--plain", "--no-pager"]);
+    let journal = [
+        "-b",
+        "-p",
+        "warning",
+        "-n",
+        JOURNAL_LINES,
+        "-o",
+        "cat",
+        "--no-pager",
+    ];
+    let failed = output_of(
+        "systemctl",
+        &["--failed", "--no-legend", "--plain", "--no-pager"],
+    );
     let reasons = std::fs::read_to_string(REASONS).unwrap_or_default();
-    consoles.text(&report(&failed, &output_of("journalctl", &journal), &reasons));
+    consoles.text(&report(
+        &failed,
+        &output_of("journalctl", &journal),
+        &reasons,
+    ));
 }
 
 fn report(failed: &str, journal: &str, reasons: &str) -> String {
     let mut out = String::from("\n");
-    for (title, text) in [("failed units", failed), ("last warnings", journal), ("this boot stopped", reasons)] {
+    for (title, text) in [
+        ("failed units", failed),
+        ("last warnings", journal),
+        ("this boot stopped", reasons),
+    ] {
         if !text.trim().is_empty() {
             out.push_str(&format!("----- {title} -----\n{}\n", text.trim_end()));
         }

@@ -27,7 +27,10 @@ pub struct Policy {
 
 impl Policy {
     /// For a live root: the network may still be coming up.
-    pub const ROOTFS: Self = Self { failures: 8, pause: Duration::from_secs(3) };
+    pub const ROOTFS: Self = Self {
+        failures: 8,
+        pause: Duration::from_secs(3),
+    };
 }
 
 /// Why one attempt ended.
@@ -101,7 +104,11 @@ pub enum Notice<'a> {
 
 /// An HTTP client that gives up on transfers that stand still.
 pub fn client() -> Result<Client, FetchError> {
-    Client::builder().timeout(STALL).connect_timeout(CONNECT).build().map_err(FetchError::Client)
+    Client::builder()
+        .timeout(STALL)
+        .connect_timeout(CONNECT)
+        .build()
+        .map_err(FetchError::Client)
 }
 
 /// Downloads `url` to `out`; `out` receives only bytes that `want` vouches for, in order. Returns
@@ -114,7 +121,12 @@ pub fn fetch(
     policy: Policy,
     mut notice: impl FnMut(Notice<'_>),
 ) -> Result<u64, FetchError> {
-    let mut state = State { want, out, next: 0, length: 0 };
+    let mut state = State {
+        want,
+        out,
+        next: 0,
+        length: 0,
+    };
     let mut failures = 0;
     loop {
         let before = state.next;
@@ -125,7 +137,11 @@ pub fn fetch(
         };
         failures = if state.next > before { 1 } else { failures + 1 };
         if failures >= policy.failures {
-            return Err(FetchError::GaveUp { url: url.to_owned(), failures, source: error });
+            return Err(FetchError::GaveUp {
+                url: url.to_owned(),
+                failures,
+                source: error,
+            });
         }
         notice(Notice::Retry(&error));
         std::thread::sleep(policy.pause);
@@ -145,15 +161,23 @@ struct State<'a, W> {
 }
 
 impl<W: Write> State<'_, W> {
-    fn attempt(&mut self, client: &Client, url: &str, notice: &mut impl FnMut(Notice<'_>)) -> Result<(), Ended> {
+    fn attempt(
+        &mut self,
+        client: &Client,
+        url: &str,
+        notice: &mut impl FnMut(Notice<'_>),
+    ) -> Result<(), Ended> {
         let mut request = client.get(url);
         if self.length > 0 {
             request = request.header(RANGE, format!("bytes={}-", self.length));
         }
-        let mut response = request.send().map_err(|error| Ended::Attempt(AttemptError::Transport(error)))?;
+        let mut response = request
+            .send()
+            .map_err(|error| Ended::Attempt(AttemptError::Transport(error)))?;
         check_status(&response, url)?;
         if self.length > 0 && !continues_at(&response, self.length) {
-            let skipped = io::copy(&mut response.by_ref().take(self.length), &mut io::sink()).map_err(|e| broken(0, e))?;
+            let skipped = io::copy(&mut response.by_ref().take(self.length), &mut io::sink())
+                .map_err(|e| broken(0, e))?;
             if skipped < self.length {
                 return Err(wrong(StreamHashError::Truncated { offset: skipped }));
             }
@@ -161,15 +185,26 @@ impl<W: Write> State<'_, W> {
         let total = self.want.chunks();
         while self.next < total {
             let chunk = self.read_chunk(&mut response)?;
-            self.want.check(self.next, &chunk).map_err(|error| self.explain(error, chunk.len()))?;
-            self.out.write_all(&chunk).map_err(|error| Ended::Fatal(FetchError::Store(error)))?;
+            self.want
+                .check(self.next, &chunk)
+                .map_err(|error| self.explain(error, chunk.len()))?;
+            self.out
+                .write_all(&chunk)
+                .map_err(|error| Ended::Fatal(FetchError::Store(error)))?;
             self.next += 1;
             self.length += chunk.len() as u64;
-            notice(Notice::Chunks { done: self.next, total });
+            notice(Notice::Chunks {
+                done: self.next,
+                total,
+            });
         }
-        let surplus = response.read(&mut [0u8; 1]).map_err(|error| broken(self.length, error))?;
+        let surplus = response
+            .read(&mut [0u8; 1])
+            .map_err(|error| broken(self.length, error))?;
         if surplus > 0 {
-            return Err(wrong(StreamHashError::Surplus { offset: self.length }));
+            return Err(wrong(StreamHashError::Surplus {
+                offset: self.length,
+            }));
         }
         Ok(())
     }
@@ -186,7 +221,9 @@ impl<W: Write> State<'_, W> {
     /// A short chunk before the last is a file that ends early, whatever its hash.
     fn explain(&self, error: StreamHashError, got: usize) -> Ended {
         if got < self.want.chunk_size() && self.next + 1 < self.want.chunks() {
-            return wrong(StreamHashError::Truncated { offset: self.length + got as u64 });
+            return wrong(StreamHashError::Truncated {
+                offset: self.length + got as u64,
+            });
         }
         wrong(error)
     }
@@ -202,11 +239,17 @@ fn wrong(error: StreamHashError) -> Ended {
 
 fn check_status(response: &Response, url: &str) -> Result<(), Ended> {
     let status = response.status();
-    let passing = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+    let passing = matches!(
+        status,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
+    );
     if status == StatusCode::OK || status == StatusCode::PARTIAL_CONTENT {
         Ok(())
     } else if status.is_client_error() && !passing {
-        Err(Ended::Fatal(FetchError::Refused { url: url.to_owned(), status }))
+        Err(Ended::Fatal(FetchError::Refused {
+            url: url.to_owned(),
+            status,
+        }))
     } else {
         Err(Ended::Attempt(AttemptError::Status(status)))
     }
@@ -214,7 +257,10 @@ fn check_status(response: &Response, url: &str) -> Result<(), Ended> {
 
 /// Whether the body begins at byte `offset`.
 fn continues_at(response: &Response, offset: u64) -> bool {
-    let range = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
+    let range = response
+        .headers()
+        .get(CONTENT_RANGE)
+        .and_then(|value| value.to_str().ok());
     response.status() == StatusCode::PARTIAL_CONTENT
         && range.is_some_and(|range| range.starts_with(&format!("bytes {offset}-")))
 }

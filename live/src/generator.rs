@@ -33,8 +33,15 @@ impl Boot {
     /// Decides. `live` is whether the initramfs has the live stamp, `unpacked` whether a second
     /// initrd brought the rootfs.
     pub fn decide(kargs: &Kargs, live: bool, unpacked: bool) -> Self {
-        let root = if live { Root::Live(Source::choose(kargs, unpacked)) } else { Root::Disk };
-        Self { root, first: kargs.boolean(karg::FIRSTBOOT) }
+        let root = if live {
+            Root::Live(Source::choose(kargs, unpacked))
+        } else {
+            Root::Disk
+        };
+        Self {
+            root,
+            first: kargs.boolean(karg::FIRSTBOOT),
+        }
     }
 
     /// Pulls in the units for this boot.
@@ -43,7 +50,10 @@ impl Boot {
         require("emergency.target", "coreos-failure.service")?;
         if self.first {
             require("ignition-complete.target", "coreos-config.service")?;
-            require("ignition-complete.target", "coreos-network-teardown.service")?;
+            require(
+                "ignition-complete.target",
+                "coreos-network-teardown.service",
+            )?;
         }
         match &self.root {
             Root::Disk if self.first => {
@@ -64,18 +74,26 @@ impl fmt::Display for Boot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.root {
             Root::Disk => f.write_str("disk")?,
-            Root::Live(Some(Source::Iso(label))) => write!(f, "live, rootfs on the ISO labelled {label}")?,
+            Root::Live(Some(Source::Iso(label))) => {
+                write!(f, "live, rootfs on the ISO labelled {label}")?
+            }
             Root::Live(Some(Source::Initrd)) => f.write_str("live, rootfs from a second initrd")?,
             Root::Live(Some(Source::Url(url))) => write!(f, "live, rootfs from {url}")?,
             Root::Live(None) => f.write_str("live, no rootfs named")?,
         }
-        f.write_str(if self.first { ", first boot" } else { ", no first boot" })
+        f.write_str(if self.first {
+            ", first boot"
+        } else {
+            ", no first boot"
+        })
     }
 }
 
 /// Runs as a generator; `dir` is its first argument.
 pub fn run(kargs: &Kargs, live: bool, dir: &Path) -> io::Result<Boot> {
-    let unpacked = Path::new("/").join(embed::contract::initrd::SQUASHFS).exists();
+    let unpacked = Path::new("/")
+        .join(embed::contract::initrd::SQUASHFS)
+        .exists();
     let boot = Boot::decide(kargs, live, unpacked);
     boot.write_units(&UnitDir::new(dir))?;
     Ok(boot)
@@ -89,14 +107,20 @@ mod tests {
     fn links(kargs: &str, live: bool) -> Vec<String> {
         let dir = tempfile::tempdir().unwrap();
         run(&Kargs::parse(kargs), live, dir.path()).unwrap();
-        let target = |line: String| line.split_once(" -> /usr/lib/systemd/system/").map(|(link, _)| link.to_owned());
+        let target = |line: String| {
+            line.split_once(" -> /usr/lib/systemd/system/")
+                .map(|(link, _)| link.to_owned())
+        };
         listing(dir.path()).into_iter().filter_map(target).collect()
     }
 
     #[test]
     fn first_boot_from_disk_reads_the_config_and_grows() {
         assert_eq!(
-            links("root=LABEL=root ignition.firstboot ignition.platform.id=metal", false),
+            links(
+                "root=LABEL=root ignition.firstboot ignition.platform.id=metal",
+                false
+            ),
             [
                 "emergency.target.requires/coreos-failure.service",
                 "ignition-complete.target.requires/coreos-config.service",
@@ -109,7 +133,10 @@ mod tests {
 
     #[test]
     fn later_boot_from_disk_does_nothing() {
-        assert_eq!(links("root=LABEL=root", false), ["emergency.target.requires/coreos-failure.service"]);
+        assert_eq!(
+            links("root=LABEL=root", false),
+            ["emergency.target.requires/coreos-failure.service"]
+        );
         assert_eq!(links("ignition.firstboot=0", false).len(), 1);
     }
 
@@ -117,16 +144,29 @@ mod tests {
     fn live_boot_brings_its_root_and_touches_no_disk() {
         let links = links("ignition.firstboot coreos.liveiso=os", true);
         assert!(links.contains(&"initrd-root-fs.target.requires/coreos-rootfs.service".to_owned()));
-        assert!(links.contains(&"initrd-root-fs.target.requires/coreos-live-root.service".to_owned()));
+        assert!(
+            links.contains(&"initrd-root-fs.target.requires/coreos-live-root.service".to_owned())
+        );
         assert!(!links.iter().any(|link| link.contains("grow")), "{links:?}");
     }
 
     #[test]
     fn the_log_line_says_what_was_decided() {
-        let line = |kargs: &str, live, unpacked| Boot::decide(&Kargs::parse(kargs), live, unpacked).to_string();
+        let line = |kargs: &str, live, unpacked| {
+            Boot::decide(&Kargs::parse(kargs), live, unpacked).to_string()
+        };
         assert_eq!(line("", false, false), "disk, no first boot");
-        assert_eq!(line("ignition.firstboot coreos.liveiso=os", true, true), "live, rootfs on the ISO labelled os, first boot");
-        assert_eq!(line("ignition.firstboot", true, true), "live, rootfs from a second initrd, first boot");
-        assert_eq!(line("", true, false), "live, no rootfs named, no first boot");
+        assert_eq!(
+            line("ignition.firstboot coreos.liveiso=os", true, true),
+            "live, rootfs on the ISO labelled os, first boot"
+        );
+        assert_eq!(
+            line("ignition.firstboot", true, true),
+            "live, rootfs from a second initrd, first boot"
+        );
+        assert_eq!(
+            line("", true, false),
+            "live, no rootfs named, no first boot"
+        );
     }
 }

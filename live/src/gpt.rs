@@ -65,7 +65,9 @@ impl Table {
     /// the primary is damaged.
     pub fn read(device: &mut (impl Read + Seek), sector: u32, size: u64) -> Result<Self, GptError> {
         let sector = u64::from(sector);
-        let last = size.checked_div(sector).and_then(|sectors| sectors.checked_sub(1));
+        let last = size
+            .checked_div(sector)
+            .and_then(|sectors| sectors.checked_sub(1));
         match Self::read_at(device, sector, 1) {
             Ok(table) => Ok(table),
             Err(first) => match last.map(|last| Self::read_at(device, sector, last)) {
@@ -100,7 +102,9 @@ impl Table {
         }
         let entry_size = to_usize(u64::from(u32_at(&header, field::ENTRY_SIZE)))?;
         let count = to_usize(u64::from(u32_at(&header, field::ENTRY_COUNT)))?;
-        let bytes = count.checked_mul(entry_size).filter(|&bytes| bytes <= ENTRIES_MAX);
+        let bytes = count
+            .checked_mul(entry_size)
+            .filter(|&bytes| bytes <= ENTRIES_MAX);
         let Some(bytes) = bytes.filter(|_| entry_size >= 128 && count > 0) else {
             return Err(GptError::Damaged("unusual size of the entry array"));
         };
@@ -108,13 +112,21 @@ impl Table {
         if CRC32.checksum(&entries) != u32_at(&header, field::ENTRIES_CRC) {
             return Err(GptError::Damaged("checksum of the entries differs"));
         }
-        Ok(Self { sector, header, entries, entry_size })
+        Ok(Self {
+            sector,
+            header,
+            entries,
+            entry_size,
+        })
     }
 
     /// The used entries in the order of their numbers. Entries that end before they begin are
     /// left out.
     pub fn partitions(&self) -> Vec<Partition> {
-        (1u32..).zip(self.entries.chunks(self.entry_size)).filter_map(|(n, e)| self.partition(n, e)).collect()
+        (1u32..)
+            .zip(self.entries.chunks(self.entry_size))
+            .filter_map(|(n, e)| self.partition(n, e))
+            .collect()
     }
 
     fn partition(&self, number: u32, entry: &[u8]) -> Option<Partition> {
@@ -123,9 +135,15 @@ impl Table {
         }
         let (first, last) = (u64_at(entry, 32), u64_at(entry, 40));
         let sectors = last.checked_sub(first)?.checked_add(1)?;
-        let units: Vec<u16> =
-            entry.get(56..128)?.chunks_exact(2).map(|two| u16::from_le_bytes([two[0], two[1]])).collect();
-        let end = units.iter().position(|&unit| unit == 0).unwrap_or(units.len());
+        let units: Vec<u16> = entry
+            .get(56..128)?
+            .chunks_exact(2)
+            .map(|two| u16::from_le_bytes([two[0], two[1]]))
+            .collect();
+        let end = units
+            .iter()
+            .position(|&unit| unit == 0)
+            .unwrap_or(units.len());
         Some(Partition {
             number,
             name: String::from_utf16_lossy(units.get(..end).unwrap_or_default()),
@@ -136,12 +154,17 @@ impl Table {
 
     /// The partition named `name`.
     pub fn find(&self, name: &str) -> Option<Partition> {
-        self.partitions().into_iter().find(|partition| partition.name == name)
+        self.partitions()
+            .into_iter()
+            .find(|partition| partition.name == name)
     }
 
     /// The disk's GUID.
     pub fn disk_guid(&self) -> Uuid {
-        let bytes = self.header.get(field::GUID..field::GUID + 16).and_then(|b| b.try_into().ok());
+        let bytes = self
+            .header
+            .get(field::GUID..field::GUID + 16)
+            .and_then(|b| b.try_into().ok());
         Uuid::from_bytes_le(bytes.unwrap_or_default())
     }
 
@@ -162,7 +185,10 @@ impl Table {
             .unwrap_or(0)
             .saturating_add(self.entry_sectors() + 1);
         if needed > sectors {
-            return Err(GptError::DiskTooSmall { disk: sectors, needed });
+            return Err(GptError::DiskTooSmall {
+                disk: sectors,
+                needed,
+            });
         }
         let before = self.header.clone();
         self.put_u64(field::ALTERNATE, sectors - 1);
@@ -178,23 +204,36 @@ impl Table {
         if partitions.iter().any(|p| p.start > old.start) {
             return None;
         }
-        let usable = u64_at(&self.header, field::LAST_USABLE).checked_add(1)?.checked_mul(self.sector)?;
+        let usable = u64_at(&self.header, field::LAST_USABLE)
+            .checked_add(1)?
+            .checked_mul(self.sector)?;
         let end = usable / ALIGNMENT * ALIGNMENT;
         if end <= old.start + old.length {
             return None;
         }
-        let at = to_usize(u64::from(number - 1)).ok()?.checked_mul(self.entry_size)?;
-        put(&mut self.entries, at.checked_add(40)?, &(end / self.sector - 1).to_le_bytes());
+        let at = to_usize(u64::from(number - 1))
+            .ok()?
+            .checked_mul(self.entry_size)?;
+        put(
+            &mut self.entries,
+            at.checked_add(40)?,
+            &(end / self.sector - 1).to_le_bytes(),
+        );
         let crc = CRC32.checksum(&self.entries);
         put(&mut self.header, field::ENTRIES_CRC, &crc.to_le_bytes());
-        Some(Partition { length: end - old.start, ..old })
+        Some(Partition {
+            length: end - old.start,
+            ..old
+        })
     }
 
     /// Writes the backup table at the end of the disk that the table was fitted to. Write and
     /// flush it before the primary, so that one of the two is whole at every instant.
     pub fn write_backup(&self, device: &mut (impl Write + Seek)) -> io::Result<()> {
         let end = u64_at(&self.header, field::ALTERNATE);
-        let array = end.checked_sub(self.entry_sectors()).ok_or(io::ErrorKind::InvalidInput)?;
+        let array = end
+            .checked_sub(self.entry_sectors())
+            .ok_or(io::ErrorKind::InvalidInput)?;
         let mut backup = self.clone();
         backup.put_u64(field::CURRENT, end);
         backup.put_u64(field::ALTERNATE, u64_at(&self.header, field::CURRENT));
@@ -218,13 +257,17 @@ impl Table {
     }
 
     fn write(&self, device: &mut (impl Write + Seek)) -> io::Result<()> {
-        device.seek(SeekFrom::Start(u64_at(&self.header, field::ENTRIES) * self.sector))?;
+        device.seek(SeekFrom::Start(
+            u64_at(&self.header, field::ENTRIES) * self.sector,
+        ))?;
         device.write_all(&self.entries)?;
         let mut header = self.header.clone();
         put(&mut header, field::CRC, &[0; 4]);
         let crc = CRC32.checksum(&header);
         put(&mut header, field::CRC, &crc.to_le_bytes());
-        device.seek(SeekFrom::Start(u64_at(&header, field::CURRENT) * self.sector))?;
+        device.seek(SeekFrom::Start(
+            u64_at(&header, field::CURRENT) * self.sector,
+        ))?;
         device.write_all(&header)
     }
 
@@ -251,8 +294,15 @@ mod field {
     pub(super) const ENTRIES_CRC: usize = 88;
 }
 
-fn read_exact(device: &mut (impl Read + Seek), lba: u64, sector: u64, length: usize) -> Result<Vec<u8>, GptError> {
-    let at = lba.checked_mul(sector).ok_or(GptError::Damaged("a table lies beyond any disk"))?;
+fn read_exact(
+    device: &mut (impl Read + Seek),
+    lba: u64,
+    sector: u64,
+    length: usize,
+) -> Result<Vec<u8>, GptError> {
+    let at = lba
+        .checked_mul(sector)
+        .ok_or(GptError::Damaged("a table lies beyond any disk"))?;
     let mut out = vec![0u8; length];
     device.seek(SeekFrom::Start(at))?;
     match device.read_exact(&mut out) {
@@ -267,11 +317,17 @@ fn to_usize(value: u64) -> Result<usize, GptError> {
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
+    bytes
+        .get(at..at + 4)
+        .and_then(|b| b.try_into().ok())
+        .map_or(0, u32::from_le_bytes)
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes)
+    bytes
+        .get(at..at + 8)
+        .and_then(|b| b.try_into().ok())
+        .map_or(0, u64::from_le_bytes)
 }
 
 fn put(bytes: &mut [u8], at: usize, data: &[u8]) {

@@ -82,9 +82,17 @@ impl fmt::Display for Grown {
             parts.push("new disk GUID".to_owned());
         }
         if let Some(partition) = &self.partition {
-            parts.push(format!("partition {} is now {} MiB", partition.number, partition.length / 1024 / 1024));
+            parts.push(format!(
+                "partition {} is now {} MiB",
+                partition.number,
+                partition.length / 1024 / 1024
+            ));
         }
-        f.write_str(&if parts.is_empty() { "unchanged".to_owned() } else { parts.join(", ") })
+        f.write_str(&if parts.is_empty() {
+            "unchanged".to_owned()
+        } else {
+            parts.join(", ")
+        })
     }
 }
 
@@ -103,14 +111,24 @@ impl Disk for File {
 /// Moves the table of `disk`, which has `size` bytes and sectors of `sector` bytes, and grows
 /// partition `number`. `guid` replaces [`IMAGE_DISK_GUID`] and no other. Writes nothing when
 /// nothing changes.
-pub fn grow_table(disk: &mut impl Disk, sector: u32, size: u64, number: u32, guid: Uuid) -> Result<Grown, GptError> {
+pub fn grow_table(
+    disk: &mut impl Disk,
+    sector: u32,
+    size: u64,
+    number: u32,
+    guid: Uuid,
+) -> Result<Grown, GptError> {
     let mut table = Table::read(disk, sector, size)?;
     let moved = table.fit(size)?;
     let renamed = table.disk_guid() == IMAGE_DISK_GUID;
     if renamed {
         table.set_disk_guid(guid);
     }
-    let grown = Grown { moved, renamed, partition: table.grow(number) };
+    let grown = Grown {
+        moved,
+        renamed,
+        partition: table.grow(number),
+    };
     if grown != Grown::default() {
         table.write_backup(disk)?;
         disk.flush_to_medium()?;
@@ -122,17 +140,37 @@ pub fn grow_table(disk: &mut impl Disk, sector: u32, size: u64, number: u32, gui
 
 /// Grows the disk of `partition` (a node such as `/dev/vda4`), in the table and in the kernel.
 pub fn grow_disk_of(partition: &Path) -> Result<Grown, GrowError> {
-    let place = Place::of(partition, Path::new("/sys/class/block"))
-        .map_err(|source| GrowError::Disk { partition: partition.to_owned(), source })?;
-    let io_error = |source| GrowError::Io { disk: place.disk.clone(), source };
-    let mut disk = File::options().read(true).write(true).open(&place.disk).map_err(io_error)?;
+    let place =
+        Place::of(partition, Path::new("/sys/class/block")).map_err(|source| GrowError::Disk {
+            partition: partition.to_owned(),
+            source,
+        })?;
+    let io_error = |source| GrowError::Io {
+        disk: place.disk.clone(),
+        source,
+    };
+    let mut disk = File::options()
+        .read(true)
+        .write(true)
+        .open(&place.disk)
+        .map_err(io_error)?;
     let sector = sys::sector_size(&disk).map_err(io_error)?;
     let size = sys::device_size(&disk).map_err(io_error)?;
-    let grown = grow_table(&mut disk, sector, size, place.number, Uuid::new_v4())
-        .map_err(|source| GrowError::Table { disk: place.disk.clone(), source })?;
+    let grown =
+        grow_table(&mut disk, sector, size, place.number, Uuid::new_v4()).map_err(|source| {
+            GrowError::Table {
+                disk: place.disk.clone(),
+                source,
+            }
+        })?;
     if let Some(partition) = &grown.partition {
-        sys::resize_partition(&disk, partition.number, partition.start, partition.length)
-            .map_err(|source| GrowError::Kernel { disk: place.disk.clone(), number: partition.number, source })?;
+        sys::resize_partition(&disk, partition.number, partition.start, partition.length).map_err(
+            |source| GrowError::Kernel {
+                disk: place.disk.clone(),
+                number: partition.number,
+                source,
+            },
+        )?;
     }
     Ok(grown)
 }
@@ -150,9 +188,18 @@ impl Place {
         let node = fs::canonicalize(partition)?;
         let name = node.file_name().ok_or(io::ErrorKind::InvalidInput)?;
         let entry = fs::canonicalize(class_block.join(name))?;
-        let number = fs::read_to_string(entry.join("partition"))?.trim().parse().map_err(io::Error::other)?;
-        let disk = entry.parent().and_then(Path::file_name).ok_or(io::ErrorKind::NotFound)?;
-        Ok(Self { disk: node.with_file_name(disk), number })
+        let number = fs::read_to_string(entry.join("partition"))?
+            .trim()
+            .parse()
+            .map_err(io::Error::other)?;
+        let disk = entry
+            .parent()
+            .and_then(Path::file_name)
+            .ok_or(io::ErrorKind::NotFound)?;
+        Ok(Self {
+            disk: node.with_file_name(disk),
+            number,
+        })
     }
 }
 

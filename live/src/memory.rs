@@ -32,7 +32,9 @@ pub struct TooSmall {
 impl TooSmall {
     /// Bytes that are missing.
     pub fn missing(&self) -> u64 {
-        self.rootfs.saturating_add(SYSTEM_NEEDS).saturating_sub(self.memory.available)
+        self.rootfs
+            .saturating_add(SYSTEM_NEEDS)
+            .saturating_sub(self.memory.available)
     }
 }
 
@@ -47,13 +49,19 @@ impl Memory {
                 .unwrap_or(0)
                 .saturating_mul(1024)
         };
-        Self { total: field("MemTotal"), available: field("MemAvailable") }
+        Self {
+            total: field("MemTotal"),
+            available: field("MemAvailable"),
+        }
     }
 
     /// Checks that a rootfs of `rootfs` bytes can be kept in memory beside a running system.
     pub fn check(self, rootfs: u64) -> Result<(), TooSmall> {
         if self.available < rootfs.saturating_add(SYSTEM_NEEDS) {
-            return Err(TooSmall { rootfs, memory: self });
+            return Err(TooSmall {
+                rootfs,
+                memory: self,
+            });
         }
         Ok(())
     }
@@ -63,18 +71,34 @@ impl Memory {
 mod tests {
     use super::*;
 
-    const MEMINFO: &str = "MemTotal:        2031616 kB\nMemFree:          100 kB\nMemAvailable:     512000 kB\n";
+    const MEMINFO: &str =
+        "MemTotal:        2031616 kB\nMemFree:          100 kB\nMemAvailable:     512000 kB\n";
 
     #[test]
     fn meminfo_is_read_in_bytes() {
         let memory = Memory::parse(MEMINFO);
-        assert_eq!(memory, Memory { total: 2031616 * 1024, available: 512000 * 1024 });
-        assert_eq!(Memory::parse("garbage\nMemTotal: x kB"), Memory { total: 0, available: 0 });
+        assert_eq!(
+            memory,
+            Memory {
+                total: 2031616 * 1024,
+                available: 512000 * 1024
+            }
+        );
+        assert_eq!(
+            Memory::parse("garbage\nMemTotal: x kB"),
+            Memory {
+                total: 0,
+                available: 0
+            }
+        );
     }
 
     #[test]
     fn the_limit_is_rootfs_plus_system() {
-        let memory = Memory { total: 1024 * MIB, available: 500 * MIB };
+        let memory = Memory {
+            total: 1024 * MIB,
+            available: 500 * MIB,
+        };
         assert_eq!(memory.check(244 * MIB), Ok(()));
         let error = memory.check(244 * MIB + 1).unwrap_err();
         assert_eq!(error.missing(), 1);

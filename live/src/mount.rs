@@ -44,30 +44,67 @@ impl Access {
 
 /// Mounts a block device; makes the mount point.
 pub fn device(node: &Path, target: &Path, kind: Kind, access: Access) -> Result<(), MountError> {
-    attach(node.as_os_str().to_string_lossy().as_ref(), target, kind.mount_name(), access.flags(), None)
+    attach(
+        node.as_os_str().to_string_lossy().as_ref(),
+        target,
+        kind.mount_name(),
+        access.flags(),
+        None,
+    )
 }
 
 /// Mounts, read-only, `length` bytes (0: all) of the file or device `backing` from byte `offset`.
 /// A journal is not replayed.
-pub fn part_of(backing: &Path, offset: u64, length: u64, target: &Path, kind: Kind) -> Result<(), MountError> {
-    let error = |source| MountError { what: format!("{} at byte {offset}", backing.display()), target: target.to_owned(), source };
+pub fn part_of(
+    backing: &Path,
+    offset: u64,
+    length: u64,
+    target: &Path,
+    kind: Kind,
+) -> Result<(), MountError> {
+    let error = |source| MountError {
+        what: format!("{} at byte {offset}", backing.display()),
+        target: target.to_owned(),
+        source,
+    };
     let file = File::open(backing).map_err(error)?;
     let device = LoopDevice::attach(&file, offset, length).map_err(error)?;
-    attach(&device.path().to_string_lossy(), target, kind.mount_name(), MsFlags::MS_RDONLY, kind.no_replay())
+    attach(
+        &device.path().to_string_lossy(),
+        target,
+        kind.mount_name(),
+        MsFlags::MS_RDONLY,
+        kind.no_replay(),
+    )
 }
 
 /// Mounts a file system in memory that can hold `size` bytes (`None`: half of the memory).
 pub fn memory(target: &Path, size: Option<u64>) -> Result<(), MountError> {
     let size = size.map_or_else(|| "50%".to_owned(), |bytes| bytes.to_string());
-    attach("tmpfs", target, "tmpfs", MsFlags::empty(), Some(&format!("size={size},mode=0755")))
+    attach(
+        "tmpfs",
+        target,
+        "tmpfs",
+        MsFlags::empty(),
+        Some(&format!("size={size},mode=0755")),
+    )
 }
 
 /// Mounts `lower` with a writable layer; `upper` and `work` are on one file system.
 pub fn overlay(lower: &Path, upper: &Path, work: &Path, target: &Path) -> Result<(), MountError> {
-    let error = |source| MountError { what: "overlay".to_owned(), target: target.to_owned(), source };
+    let error = |source| MountError {
+        what: "overlay".to_owned(),
+        target: target.to_owned(),
+        source,
+    };
     fs::create_dir_all(upper).map_err(error)?;
     fs::create_dir_all(work).map_err(error)?;
-    let data = format!("lowerdir={},upperdir={},workdir={}", lower.display(), upper.display(), work.display());
+    let data = format!(
+        "lowerdir={},upperdir={},workdir={}",
+        lower.display(),
+        upper.display(),
+        work.display()
+    );
     attach("overlay", target, "overlay", MsFlags::empty(), Some(&data))
 }
 
@@ -94,8 +131,18 @@ pub fn private_namespace() -> Result<(), MountError> {
     mount(None::<&str>, "/", None::<&str>, flags, None::<&str>).map_err(error)
 }
 
-fn attach(source: &str, target: &Path, kind: &str, flags: MsFlags, data: Option<&str>) -> Result<(), MountError> {
-    let error = |error| MountError { what: format!("{source} ({kind})"), target: target.to_owned(), source: error };
+fn attach(
+    source: &str,
+    target: &Path,
+    kind: &str,
+    flags: MsFlags,
+    data: Option<&str>,
+) -> Result<(), MountError> {
+    let error = |error| MountError {
+        what: format!("{source} ({kind})"),
+        target: target.to_owned(),
+        source: error,
+    };
     fs::create_dir_all(target).map_err(error)?;
     mount(Some(source), target, Some(kind), flags, data).map_err(|errno| error(errno.into()))
 }

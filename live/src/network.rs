@@ -88,24 +88,36 @@ pub fn enable(kargs: &Kargs) -> Result<(), NetworkError> {
 }
 
 fn generate_connections(kargs: &Kargs) -> Result<(), NetworkError> {
-    let program = GENERATORS.iter().map(Path::new).find(|path| path.exists()).ok_or(NetworkError::NoGenerator)?;
+    let program = GENERATORS
+        .iter()
+        .map(Path::new)
+        .find(|path| path.exists())
+        .ok_or(NetworkError::NoGenerator)?;
     let output = Command::new(program)
         .arg("--")
         .args(kargs.iter())
         .arg("rd.neednet=1")
         .output()
-        .map_err(|source| NetworkError::Io { path: program.to_owned(), source })?;
+        .map_err(|source| NetworkError::Io {
+            path: program.to_owned(),
+            source,
+        })?;
     if output.status.success() {
         return Ok(());
     }
     let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(NetworkError::Generator { program: program.to_owned(), output: text })
+    Err(NetworkError::Generator {
+        program: program.to_owned(),
+        output: text,
+    })
 }
 
 /// NetworkManager's DHCP client does nothing without a machine ID. The real root gets its own.
 fn write_machine_id(root: &Path) -> Result<(), NetworkError> {
     let path = root.join("etc/machine-id");
-    let valid = |text: String| text.trim().len() == 32 && text.trim().bytes().all(|b| b.is_ascii_hexdigit());
+    let valid = |text: String| {
+        text.trim().len() == 32 && text.trim().bytes().all(|b| b.is_ascii_hexdigit())
+    };
     if fs::read_to_string(&path).is_ok_and(valid) {
         return Ok(());
     }
@@ -120,7 +132,10 @@ fn use_keyfiles(root: &Path, kargs: &Kargs) -> Result<(), NetworkError> {
     }
     let target = root.join(CONNECTIONS);
     for generated in files(&target)? {
-        fs::remove_file(&generated).map_err(|source| NetworkError::Io { path: generated, source })?;
+        fs::remove_file(&generated).map_err(|source| NetworkError::Io {
+            path: generated,
+            source,
+        })?;
     }
     copy_all(&keyfiles, &target)
 }
@@ -128,18 +143,36 @@ fn use_keyfiles(root: &Path, kargs: &Kargs) -> Result<(), NetworkError> {
 /// Passes on what the operator configured (not the default DHCP), and resets the interfaces.
 /// Nothing here may stop a boot that has come this far, so failures are returned together.
 pub fn tear_down(kargs: &Kargs, sysroot: &Path) -> Vec<NetworkError> {
-    let mut errors: Vec<_> = persist(Path::new("/"), kargs, sysroot).err().into_iter().collect();
-    let interfaces = fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
-    for name in interfaces.map(|entry| entry.file_name()).filter(|name| name != "lo") {
-        for arguments in [&["addr", "flush", "dev"][..], &["link", "set", "down", "dev"]] {
+    let mut errors: Vec<_> = persist(Path::new("/"), kargs, sysroot)
+        .err()
+        .into_iter()
+        .collect();
+    let interfaces = fs::read_dir("/sys/class/net")
+        .into_iter()
+        .flatten()
+        .flatten();
+    for name in interfaces
+        .map(|entry| entry.file_name())
+        .filter(|name| name != "lo")
+    {
+        for arguments in [
+            &["addr", "flush", "dev"][..],
+            &["link", "set", "down", "dev"],
+        ] {
             if let Err(source) = Command::new("ip").args(arguments).arg(&name).status() {
-                errors.push(NetworkError::Io { path: "ip".into(), source });
+                errors.push(NetworkError::Io {
+                    path: "ip".into(),
+                    source,
+                });
             }
         }
     }
     match fs::remove_dir_all("/run/NetworkManager") {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            errors.push(NetworkError::Io { path: "/run/NetworkManager".into(), source });
+            errors.push(NetworkError::Io {
+                path: "/run/NetworkManager".into(),
+                source,
+            });
         }
         _ => {}
     }
@@ -147,15 +180,26 @@ pub fn tear_down(kargs: &Kargs, sysroot: &Path) -> Vec<NetworkError> {
 }
 
 fn persist(root: &Path, kargs: &Kargs, sysroot: &Path) -> Result<(), NetworkError> {
-    let files = if describes_network(kargs) { files(&root.join(CONNECTIONS))? } else { keyfiles(root)? };
+    let files = if describes_network(kargs) {
+        files(&root.join(CONNECTIONS))?
+    } else {
+        keyfiles(root)?
+    };
     let target = sysroot.join(PERSISTENT);
-    let missing: Vec<PathBuf> =
-        files.into_iter().filter(|file| file.file_name().is_some_and(|name| !target.join(name).exists())).collect();
+    let missing: Vec<PathBuf> = files
+        .into_iter()
+        .filter(|file| {
+            file.file_name()
+                .is_some_and(|name| !target.join(name).exists())
+        })
+        .collect();
     copy_all(&missing, &target)
 }
 
 fn describes_network(kargs: &Kargs) -> bool {
-    CONNECTION_KARGS.iter().any(|key| kargs.values(key).next().is_some())
+    CONNECTION_KARGS
+        .iter()
+        .any(|key| kargs.values(key).next().is_some())
 }
 
 fn keyfiles(root: &Path) -> Result<Vec<PathBuf>, NetworkError> {
@@ -166,9 +210,18 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, NetworkError> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(NetworkError::Io { path: dir.to_owned(), source }),
+        Err(source) => {
+            return Err(NetworkError::Io {
+                path: dir.to_owned(),
+                source,
+            });
+        }
     };
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    let mut files: Vec<PathBuf> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file())
+        .collect();
     files.sort();
     Ok(files)
 }
@@ -180,10 +233,18 @@ fn copy_all(files: &[PathBuf], target: &Path) -> Result<(), NetworkError> {
         let path = target.join(file.file_name().unwrap_or_default());
         let copy = || {
             fs::create_dir_all(target)?;
-            let mut out = fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path)?;
+            let mut out = fs::OpenOptions::new()
+                .create(true)
+                .write(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&path)?;
             io::copy(&mut fs::File::open(file)?, &mut out)
         };
-        copy().map_err(|source| NetworkError::Io { path: path.clone(), source })?;
+        copy().map_err(|source| NetworkError::Io {
+            path: path.clone(),
+            source,
+        })?;
     }
     Ok(())
 }
@@ -191,7 +252,10 @@ fn copy_all(files: &[PathBuf], target: &Path) -> Result<(), NetworkError> {
 fn write(path: &Path, text: &str) -> Result<(), NetworkError> {
     fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))
         .and_then(|()| fs::write(path, text))
-        .map_err(|source| NetworkError::Io { path: path.to_owned(), source })
+        .map_err(|source| NetworkError::Io {
+            path: path.to_owned(),
+            source,
+        })
 }
 
 #[cfg(test)]
@@ -202,16 +266,30 @@ mod tests {
     fn root_with(keyfile: bool) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join(CONNECTIONS)).unwrap();
-        fs::write(dir.path().join(CONNECTIONS).join("default.nmconnection"), "generated").unwrap();
+        fs::write(
+            dir.path().join(CONNECTIONS).join("default.nmconnection"),
+            "generated",
+        )
+        .unwrap();
         if keyfile {
             fs::create_dir_all(dir.path().join(initrd::NETWORK_DIR)).unwrap();
-            fs::write(dir.path().join(initrd::NETWORK_DIR).join("static.nmconnection"), "mine").unwrap();
+            fs::write(
+                dir.path()
+                    .join(initrd::NETWORK_DIR)
+                    .join("static.nmconnection"),
+                "mine",
+            )
+            .unwrap();
         }
         dir
     }
 
     fn names(dir: &Path) -> Vec<String> {
-        files(dir).unwrap().iter().map(|f| f.file_name().unwrap().to_string_lossy().into_owned()).collect()
+        files(dir)
+            .unwrap()
+            .iter()
+            .map(|f| f.file_name().unwrap().to_string_lossy().into_owned())
+            .collect()
     }
 
     #[test]
@@ -220,15 +298,25 @@ mod tests {
         use_keyfiles(root.path(), &Kargs::parse("rd.neednet=1")).unwrap();
         let connections = root.path().join(CONNECTIONS);
         assert_eq!(names(&connections), ["static.nmconnection"]);
-        let mode = fs::metadata(connections.join("static.nmconnection")).unwrap().permissions().mode();
+        let mode = fs::metadata(connections.join("static.nmconnection"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]
     fn kernel_arguments_go_before_keyfiles() {
         let root = root_with(true);
-        use_keyfiles(root.path(), &Kargs::parse("ip=192.0.2.1::192.0.2.254:24:::none")).unwrap();
-        assert_eq!(names(&root.path().join(CONNECTIONS)), ["default.nmconnection"]);
+        use_keyfiles(
+            root.path(),
+            &Kargs::parse("ip=192.0.2.1::192.0.2.254:24:::none"),
+        )
+        .unwrap();
+        assert_eq!(
+            names(&root.path().join(CONNECTIONS)),
+            ["default.nmconnection"]
+        );
     }
 
     #[test]
@@ -241,7 +329,10 @@ mod tests {
         };
         assert_eq!(persisted(plain.path(), ""), [""; 0]);
         assert_eq!(persisted(keyed.path(), ""), ["static.nmconnection"]);
-        assert_eq!(persisted(plain.path(), "ip=eth0:dhcp"), ["default.nmconnection"]);
+        assert_eq!(
+            persisted(plain.path(), "ip=eth0:dhcp"),
+            ["default.nmconnection"]
+        );
     }
 
     #[test]
@@ -261,9 +352,15 @@ mod tests {
         let made = fs::read_to_string(root.path().join("etc/machine-id")).unwrap();
         assert_eq!(made.trim().len(), 32);
         write_machine_id(root.path()).unwrap();
-        assert_eq!(fs::read_to_string(root.path().join("etc/machine-id")).unwrap(), made);
+        assert_eq!(
+            fs::read_to_string(root.path().join("etc/machine-id")).unwrap(),
+            made
+        );
         fs::write(root.path().join("etc/machine-id"), "uninitialized\n").unwrap();
         write_machine_id(root.path()).unwrap();
-        assert_ne!(fs::read_to_string(root.path().join("etc/machine-id")).unwrap(), "uninitialized\n");
+        assert_ne!(
+            fs::read_to_string(root.path().join("etc/machine-id")).unwrap(),
+            "uninitialized\n"
+        );
     }
 }

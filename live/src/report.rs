@@ -25,7 +25,10 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { first: Duration::from_secs(1), longest: Duration::from_secs(10) }
+        Self {
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(10),
+        }
     }
 }
 
@@ -65,12 +68,20 @@ struct State {
 impl Reporter {
     /// Starts the thread; without a URL every event is dropped.
     pub fn start(url: Option<&str>, policy: Policy) -> Result<Self, reqwest::Error> {
-        let Some(url) = url.map(str::to_owned) else { return Ok(Self { shared: None, thread: None }) };
+        let Some(url) = url.map(str::to_owned) else {
+            return Ok(Self {
+                shared: None,
+                thread: None,
+            });
+        };
         let client = Client::builder().timeout(ANSWER).build()?;
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let thread = thread::spawn(move || theirs.run(&client, &url, policy));
-        Ok(Self { shared: Some(shared), thread: Some(thread) })
+        Ok(Self {
+            shared: Some(shared),
+            thread: Some(thread),
+        })
     }
 
     /// Queues an event. Progress that was not sent yet is replaced by newer progress.
@@ -83,7 +94,10 @@ impl Reporter {
         let sent = usize::from(state.posting);
         let stale = matches!(event, Event::InstallProgress { .. })
             && state.queue.len() > sent
-            && state.queue.back().is_some_and(|last| matches!(last.event, Event::InstallProgress { .. }));
+            && state
+                .queue
+                .back()
+                .is_some_and(|last| matches!(last.event, Event::InstallProgress { .. }));
         if stale {
             state.queue.pop_back();
         }
@@ -93,7 +107,9 @@ impl Reporter {
 
     /// Waits until everything is answered, at most `patience`, and ends the thread.
     pub fn finish(mut self, patience: Duration) -> Outcome {
-        let Some(shared) = self.shared.take() else { return Outcome::Delivered };
+        let Some(shared) = self.shared.take() else {
+            return Outcome::Delivered;
+        };
         let deadline = Instant::now() + patience;
         let mut state = shared.lock();
         while !state.queue.is_empty() {
@@ -101,7 +117,11 @@ impl Reporter {
             if left.is_zero() {
                 break;
             }
-            state = shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = shared
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         let outcome = match (state.unwanted, state.queue.is_empty()) {
             (true, _) => Outcome::Unwanted,
@@ -155,7 +175,10 @@ impl Shared {
                 state.posting = true;
                 return Some(report);
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -182,23 +205,38 @@ impl Shared {
             if left.is_zero() {
                 return;
             }
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 }
 
 fn post(client: &Client, url: &str, report: &Report) -> Result<StatusCode, reqwest::Error> {
     let body = serde_json::to_vec(report).unwrap_or_default();
-    Ok(client.post(url).header(CONTENT_TYPE, "application/json").body(body).send()?.status())
+    Ok(client
+        .post(url)
+        .header(CONTENT_TYPE, "application/json")
+        .body(body)
+        .send()?
+        .status())
 }
 
 /// Time since the kernel started; zero when the kernel does not tell.
 fn uptime_ms() -> u64 {
     let text = fs::read_to_string("/proc/uptime").unwrap_or_default();
-    let (seconds, fraction) = text.split_whitespace().next().and_then(|word| word.split_once('.')).unwrap_or(("0", "0"));
+    let (seconds, fraction) = text
+        .split_whitespace()
+        .next()
+        .and_then(|word| word.split_once('.'))
+        .unwrap_or(("0", "0"));
     let seconds: u64 = seconds.parse().unwrap_or_default();
     let hundredths: u64 = fraction.parse().unwrap_or_default();
-    seconds.saturating_mul(1000).saturating_add(hundredths.saturating_mul(10))
+    seconds
+        .saturating_mul(1000)
+        .saturating_add(hundredths.saturating_mul(10))
 }
 
 #[cfg(test)]

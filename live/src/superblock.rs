@@ -59,16 +59,26 @@ pub fn read(device: &mut (impl Read + Seek), start: u64) -> io::Result<Option<Su
     if let Some(found) = recognise(&head) {
         return Ok(Some(found));
     }
-    let Some(at) = start.checked_add(ISO_DESCRIPTOR) else { return Ok(None) };
+    let Some(at) = start.checked_add(ISO_DESCRIPTOR) else {
+        return Ok(None);
+    };
     let descriptor = read_up_to(device, at, HEAD)?;
     if descriptor.get(..7) != Some(b"\x01CD001\x01") {
         return Ok(None);
     }
-    Ok(descriptor.get(40..72).map(|label| Superblock { kind: Kind::Iso9660, label: text(label) }))
+    Ok(descriptor.get(40..72).map(|label| Superblock {
+        kind: Kind::Iso9660,
+        label: text(label),
+    }))
 }
 
 fn recognise(head: &[u8]) -> Option<Superblock> {
-    let found = |kind, label: &[u8]| Some(Superblock { kind, label: text(label) });
+    let found = |kind, label: &[u8]| {
+        Some(Superblock {
+            kind,
+            label: text(label),
+        })
+    };
     if head.get(1080..1082) == Some(&[0x53, 0xEF]) {
         return found(Kind::Ext, head.get(1144..1160)?);
     }
@@ -84,7 +94,9 @@ fn recognise(head: &[u8]) -> Option<Superblock> {
 /// Labels are padded with NUL or, on ISO 9660, spaces.
 fn text(label: &[u8]) -> String {
     let end = label.iter().position(|&b| b == 0).unwrap_or(label.len());
-    String::from_utf8_lossy(label.get(..end).unwrap_or_default()).trim_end_matches(' ').to_owned()
+    String::from_utf8_lossy(label.get(..end).unwrap_or_default())
+        .trim_end_matches(' ')
+        .to_owned()
 }
 
 fn read_up_to(device: &mut (impl Read + Seek), at: u64, want: usize) -> io::Result<Vec<u8>> {
@@ -114,19 +126,35 @@ mod tests {
             (&[(1080, &[0x53, 0xEF]), (1144, b"boot")], Kind::Ext, "boot"),
             (&[(0, b"XFSB"), (108, b"root")], Kind::Xfs, "root"),
             (&[(0, b"hsqs")], Kind::Squashfs, ""),
-            (&[(32768, b"\x01CD001\x01"), (32808, b"os-live                         ")], Kind::Iso9660, "os-live"),
+            (
+                &[
+                    (32768, b"\x01CD001\x01"),
+                    (32808, b"os-live                         "),
+                ],
+                Kind::Iso9660,
+                "os-live",
+            ),
         ];
         for (parts, kind, label) in cases {
-            let want = Superblock { kind, label: label.into() };
+            let want = Superblock {
+                kind,
+                label: label.into(),
+            };
             assert_eq!(read(&mut image(parts), 0).unwrap(), Some(want));
         }
     }
 
     #[test]
     fn a_file_system_inside_a_disk_is_read_at_its_start() {
-        let mut disk = image(&[(4096 + 1080, &[0x53, 0xEF]), (4096 + 1144, b"sixteen-letters!")]);
+        let mut disk = image(&[
+            (4096 + 1080, &[0x53, 0xEF]),
+            (4096 + 1144, b"sixteen-letters!"),
+        ]);
         assert_eq!(read(&mut disk, 0).unwrap(), None);
-        assert_eq!(read(&mut disk, 4096).unwrap().unwrap().label, "sixteen-letters!");
+        assert_eq!(
+            read(&mut disk, 4096).unwrap().unwrap().label,
+            "sixteen-letters!"
+        );
     }
 
     #[test]
@@ -134,6 +162,9 @@ mod tests {
         for length in [0, 1, 1100, 32768, 32775] {
             assert_eq!(read(&mut Cursor::new(vec![0u8; length]), 0).unwrap(), None);
         }
-        assert_eq!(read(&mut Cursor::new(vec![0u8; 9]), u64::MAX).unwrap(), None);
+        assert_eq!(
+            read(&mut Cursor::new(vec![0u8; 9]), u64::MAX).unwrap(),
+            None
+        );
     }
 }

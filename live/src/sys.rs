@@ -76,7 +76,10 @@ pub(crate) struct LoopDevice {
 impl LoopDevice {
     /// Shows `limit` bytes (0: all) of `backing` from `offset` as a read-only block device.
     pub(crate) fn attach(backing: &File, offset: u64, limit: u64) -> io::Result<Self> {
-        let control = OpenOptions::new().read(true).write(true).open("/dev/loop-control")?;
+        let control = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open("/dev/loop-control")?;
         let fd = u32::try_from(backing.as_raw_fd()).map_err(io::Error::other)?;
         for _ in 0..LOOP_TRIES {
             // SAFETY: the request takes no argument; the descriptor is open.
@@ -87,7 +90,12 @@ impl LoopDevice {
             // SAFETY: `config` has the layout of struct loop_config and outlives the call; both
             // descriptors are open.
             match unsafe { loop_configure(device.as_raw_fd(), &raw const config) } {
-                Ok(_) => return Ok(Self { path, _keep: device }),
+                Ok(_) => {
+                    return Ok(Self {
+                        path,
+                        _keep: device,
+                    });
+                }
                 Err(Errno::EBUSY) => {}
                 Err(errno) => return Err(errno.into()),
             }
@@ -118,7 +126,12 @@ impl LoopConfig {
             encrypt_key: [0; 32],
             init: [0; 2],
         };
-        Self { fd, block_size: 0, info, reserved: [0; 8] }
+        Self {
+            fd,
+            block_size: 0,
+            info,
+            reserved: [0; 8],
+        }
     }
 }
 
@@ -140,7 +153,12 @@ pub(crate) fn sector_size(device: &File) -> io::Result<u32> {
 
 /// Tells the kernel that partition `number` of `disk` now has `length` bytes from byte `start`.
 /// Works while the partition is in use.
-pub(crate) fn resize_partition(disk: &File, number: u32, start: u64, length: u64) -> io::Result<()> {
+pub(crate) fn resize_partition(
+    disk: &File,
+    number: u32,
+    start: u64,
+    length: u64,
+) -> io::Result<()> {
     let mut partition = BlkpgPartition {
         start: i64::try_from(start).map_err(io::Error::other)?,
         length: i64::try_from(length).map_err(io::Error::other)?,

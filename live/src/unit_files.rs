@@ -84,7 +84,10 @@ pub(crate) mod tests {
                 if kind.is_dir() {
                     walk(&path, root, out);
                 } else if kind.is_symlink() {
-                    out.push(format!("{name} -> {}", fs::read_link(&path).unwrap().display()));
+                    out.push(format!(
+                        "{name} -> {}",
+                        fs::read_link(&path).unwrap().display()
+                    ));
                 } else {
                     out.push(format!("{name}: {}", fs::read_to_string(&path).unwrap()));
                 }

@@ -42,18 +42,32 @@ enum Step {
 /// Runs the program; `arguments` begins with its name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let name = arguments.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
+    let name = arguments
+        .first()
+        .map(Path::new)
+        .and_then(Path::file_name)
+        .unwrap_or_default();
     let dir = |index: usize| arguments.get(index).map_or(Path::new("/tmp"), Path::new);
     let result = match name.to_str() {
         Some("coreos-live-generator") => steps::initramfs_generator(dir(1)),
         Some("coreos-boot-generator") => steps::boot_generator(dir(1), dir(2)),
-        Some("is-live-image") => return if steps::is_live_initramfs() { ExitCode::SUCCESS } else { ExitCode::FAILURE },
+        Some("is-live-image") => {
+            return if steps::is_live_initramfs() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            };
+        }
         _ => match Step::try_parse_from(&arguments) {
             Ok(step) => run(&step),
             Err(error) => {
                 // Help and usage go where clap wants them; there is no other place to report to.
                 let _ = error.print();
-                return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+                return if error.use_stderr() {
+                    ExitCode::from(2)
+                } else {
+                    ExitCode::SUCCESS
+                };
             }
         },
     };
@@ -109,18 +123,44 @@ mod tests {
 
     #[test]
     fn an_error_has_what_why_and_how() {
-        let error = RootfsError::Io { path: "/x".into(), source: std::io::Error::from_raw_os_error(2) };
-        assert_eq!(render(&error.into()), "error: cannot access /x\ncause: No such file or directory (os error 2)\n");
-        let memory = Memory { total: 512 << 20, available: 300 << 20 };
-        let text = render(&RootfsError::Memory(TooSmall { rootfs: 200 << 20, memory }).into());
-        assert!(text.starts_with("error: not enough memory for the live system: its rootfs takes 200 MiB"), "{text}");
+        let error = RootfsError::Io {
+            path: "/x".into(),
+            source: std::io::Error::from_raw_os_error(2),
+        };
+        assert_eq!(
+            render(&error.into()),
+            "error: cannot access /x\ncause: No such file or directory (os error 2)\n"
+        );
+        let memory = Memory {
+            total: 512 << 20,
+            available: 300 << 20,
+        };
+        let text = render(
+            &RootfsError::Memory(TooSmall {
+                rootfs: 200 << 20,
+                memory,
+            })
+            .into(),
+        );
+        assert!(
+            text.starts_with(
+                "error: not enough memory for the live system: its rootfs takes 200 MiB"
+            ),
+            "{text}"
+        );
         assert!(text.ends_with("hint:  give the machine at least 156 MiB more, or boot the ISO, which needs no copy in memory\n"), "{text}");
     }
 
     #[test]
     fn usage_errors_are_two() {
         let code = |words: &[&str]| format!("{:?}", main(words.iter().map(OsString::from)));
-        assert_eq!(code(&["coreos-live", "fly"]), format!("{:?}", ExitCode::from(2)));
-        assert_eq!(code(&["coreos-live", "--version"]), format!("{:?}", ExitCode::SUCCESS));
+        assert_eq!(
+            code(&["coreos-live", "fly"]),
+            format!("{:?}", ExitCode::from(2))
+        );
+        assert_eq!(
+            code(&["coreos-live", "--version"]),
+            format!("{:?}", ExitCode::SUCCESS)
+        );
     }
 }

@@ -37,18 +37,30 @@ pub(super) fn boot_generator(normal: &Path, early: &Path) -> anyhow::Result<()> 
         kargs: &kargs,
         live: Path::new(run::LIVE_DIR).exists(),
         installer_configs: boot_generator::holds_files(Path::new(run::INSTALLER_D)),
-        has_config: !fs::read_to_string(run::CONFIG_SHA512).is_ok_and(|digest| digest.trim() == no_config),
+        has_config: !fs::read_to_string(run::CONFIG_SHA512)
+            .is_ok_and(|digest| digest.trim() == no_config),
     };
-    let dirs = Dirs { normal: UnitDir::new(normal), early: UnitDir::new(early) };
+    let dirs = Dirs {
+        normal: UnitDir::new(normal),
+        early: UnitDir::new(early),
+    };
     boot_generator::write_units(situation, &dirs).context("writing units")
 }
 
 pub(super) fn config() -> anyhow::Result<()> {
     let given = config::hand_over(&kargs()?, is_live_initramfs())?;
     log(&match given {
-        Given::ByUs(bytes) => format!("config of {} bytes, sha512 {}", bytes.len(), Sha512Digest::of(&bytes)),
+        Given::ByUs(bytes) => format!(
+            "config of {} bytes, sha512 {}",
+            bytes.len(),
+            Sha512Digest::of(&bytes)
+        ),
         Given::ByPlatform(bytes) => {
-            format!("config of {} bytes by the platform, sha512 {}", bytes.len(), Sha512Digest::of(&bytes))
+            format!(
+                "config of {} bytes by the platform, sha512 {}",
+                bytes.len(),
+                Sha512Digest::of(&bytes)
+            )
         }
         Given::ByUrl => "config by URL".to_owned(),
         Given::Nothing => "no config".to_owned(),
@@ -66,18 +78,27 @@ pub(super) fn rootfs() -> anyhow::Result<()> {
 
 pub(super) fn mount_root() -> anyhow::Result<()> {
     let medium = rootfs::mount_root(Path::new(SYSROOT))?;
-    Consoles::active().line(&format!("live system {} {}", medium.image.name, medium.image.version));
+    Consoles::active().line(&format!(
+        "live system {} {}",
+        medium.image.name, medium.image.version
+    ));
     Ok(())
 }
 
 pub(super) fn grow() -> anyhow::Result<()> {
     let root = Devices::default().wait(ROOT_LABEL, PATIENCE)?;
-    anyhow::ensure!(root.inside.is_none(), "the kernel shows no partitions of {}", root.device.display());
+    anyhow::ensure!(
+        root.inside.is_none(),
+        "the kernel shows no partitions of {}",
+        root.device.display()
+    );
     let grown = grow::grow_disk_of(&root.device)?;
     log(&format!("disk of {}: {}", root.device.display(), grown));
     // udev reads the table again after the write and drops its symlinks meanwhile. Without udev
     // there is nothing to wait for.
-    let _ = Command::new("udevadm").args(["settle", "--timeout=30"]).status();
+    let _ = Command::new("udevadm")
+        .args(["settle", "--timeout=30"])
+        .status();
     Ok(())
 }
 
@@ -106,13 +127,15 @@ pub(super) fn report() -> anyhow::Result<()> {
 }
 
 fn kargs() -> anyhow::Result<Kargs> {
-    Ok(Kargs::parse(&fs::read_to_string("/proc/cmdline").context("reading /proc/cmdline")?))
+    Ok(Kargs::parse(
+        &fs::read_to_string("/proc/cmdline").context("reading /proc/cmdline")?,
+    ))
 }
 
 /// To the kernel's log: generators run before the journal does, and it keeps the order of a boot.
 fn log(text: &str) {
     if let Ok(mut kmsg) = fs::OpenOptions::new().write(true).open("/dev/kmsg") {
-        // `<6>` is informational; without the log the boot goes on.
-        let _ = writeln!(kmsg, "<6>coreos-live: {text}");
+        // One write is one record. `<6>` is informational; without the log the boot goes on.
+        let _ = kmsg.write_all(format!("<6>coreos-live: {text}\n").as_bytes());
     }
 }

@@ -6,7 +6,10 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 
 const CHUNK: usize = 1000;
-const QUICK: Policy = Policy { failures: 3, pause: Duration::ZERO };
+const QUICK: Policy = Policy {
+    failures: 3,
+    pause: Duration::ZERO,
+};
 
 enum Answer {
     /// The whole file, or the part asked for.
@@ -33,7 +36,10 @@ fn serve(file: Vec<u8>, answers: Vec<Answer>) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/rootfs.img", listener.local_addr().unwrap());
     let thread = thread::spawn(move || {
-        answers.into_iter().map(|answer| reply(&listener.accept().unwrap().0, &file, answer)).collect()
+        answers
+            .into_iter()
+            .map(|answer| reply(&listener.accept().unwrap().0, &file, answer))
+            .collect()
     });
     Server { url, thread }
 }
@@ -55,9 +61,17 @@ fn reply(stream: &TcpStream, file: &[u8], answer: Answer) -> String {
     match answer {
         Answer::Ranges | Answer::Cut(_) => {
             body.drain(..from);
-            send = if let Answer::Cut(after) = answer { after } else { body.len() };
+            send = if let Answer::Cut(after) = answer {
+                after
+            } else {
+                body.len()
+            };
             if from > 0 {
-                head = format!("206 Partial Content\r\nContent-Range: bytes {from}-{}/{}", file.len() - 1, file.len());
+                head = format!(
+                    "206 Partial Content\r\nContent-Range: bytes {from}-{}/{}",
+                    file.len() - 1,
+                    file.len()
+                );
             }
         }
         Answer::Whole => {}
@@ -72,26 +86,43 @@ fn reply(stream: &TcpStream, file: &[u8], answer: Answer) -> String {
             send = 0;
         }
     }
-    let head = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
     let mut stream = stream;
     // The client may be gone before it has read everything; that is its right.
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body[..send]));
+    let _ = stream
+        .write_all(head.as_bytes())
+        .and_then(|()| stream.write_all(&body[..send]));
     range
 }
 
 fn file() -> Vec<u8> {
-    (0..3 * CHUNK + 10).map(|i| u8::try_from(i % 251).unwrap()).collect()
+    (0..3 * CHUNK + 10)
+        .map(|i| u8::try_from(i % 251).unwrap())
+        .collect()
 }
 
-fn run(answers: Vec<Answer>, policy: Policy) -> (Result<u64, FetchError>, Vec<u8>, Vec<String>, Vec<String>) {
+fn run(
+    answers: Vec<Answer>,
+    policy: Policy,
+) -> (Result<u64, FetchError>, Vec<u8>, Vec<String>, Vec<String>) {
     let want = StreamHash::of_reader(file().as_slice(), CHUNK).unwrap();
     let server = serve(file(), answers);
     let (mut out, mut retries) = (Vec::new(), Vec::new());
-    let result = fetch(&client().unwrap(), &server.url, &want, &mut out, policy, |notice| {
-        if let Notice::Retry(error) = notice {
-            retries.push(format!("{error:?}"));
-        }
-    });
+    let result = fetch(
+        &client().unwrap(),
+        &server.url,
+        &want,
+        &mut out,
+        policy,
+        |notice| {
+            if let Notice::Retry(error) = notice {
+                retries.push(format!("{error:?}"));
+            }
+        },
+    );
     (result, out, server.thread.join().unwrap(), retries)
 }
 
@@ -125,17 +156,28 @@ fn a_wrong_chunk_is_not_kept_and_is_fetched_again() {
     result.unwrap();
     assert!(out == file());
     assert_eq!(ranges, ["", "1000-"]);
-    assert!(retries[0].contains("Mismatch { offset: 1000 }"), "{retries:?}");
+    assert!(
+        retries[0].contains("Mismatch { offset: 1000 }"),
+        "{retries:?}"
+    );
 }
 
 #[test]
 fn a_file_that_stays_wrong_fails_with_its_place_and_keeps_only_good_bytes() {
-    let answers = vec![Answer::Flipped(1200), Answer::Flipped(1200), Answer::Flipped(1200)];
+    let answers = vec![
+        Answer::Flipped(1200),
+        Answer::Flipped(1200),
+        Answer::Flipped(1200),
+    ];
     let (result, out, _, _) = run(answers, QUICK);
     let error = result.unwrap_err();
     let wrong = AttemptError::Wrong(StreamHashError::Mismatch { offset: 1000 });
     match error {
-        FetchError::GaveUp { failures: 3, source, .. } => assert_eq!(format!("{source:?}"), format!("{wrong:?}")),
+        FetchError::GaveUp {
+            failures: 3,
+            source,
+            ..
+        } => assert_eq!(format!("{source:?}"), format!("{wrong:?}")),
         other => panic!("{other:?}"),
     }
     assert!(out == file()[..1000]);
@@ -144,19 +186,48 @@ fn a_file_that_stays_wrong_fails_with_its_place_and_keeps_only_good_bytes() {
 #[test]
 fn a_file_that_ends_early_or_goes_on_is_refused() {
     let short = file()[..1500].to_vec();
-    let (result, out, _, _) = run(vec![Answer::Other(short)], Policy { failures: 1, ..QUICK });
+    let (result, out, _, _) = run(
+        vec![Answer::Other(short)],
+        Policy {
+            failures: 1,
+            ..QUICK
+        },
+    );
     let truncated = |error: &FetchError| {
-        matches!(error, FetchError::GaveUp { source: AttemptError::Wrong(StreamHashError::Truncated { offset: 1500 }), .. })
+        matches!(
+            error,
+            FetchError::GaveUp {
+                source: AttemptError::Wrong(StreamHashError::Truncated { offset: 1500 }),
+                ..
+            }
+        )
     };
     assert!(truncated(&result.unwrap_err()) && out == file()[..1000]);
 
     let exact = &file()[..3 * CHUNK];
     let want = StreamHash::of_reader(exact, CHUNK).unwrap();
     let server = serve(Vec::new(), vec![Answer::Other([exact, b"x"].concat())]);
-    let once = Policy { failures: 1, ..QUICK };
-    let error = fetch(&client().unwrap(), &server.url, &want, &mut Vec::new(), once, |_| {}).unwrap_err();
+    let once = Policy {
+        failures: 1,
+        ..QUICK
+    };
+    let error = fetch(
+        &client().unwrap(),
+        &server.url,
+        &want,
+        &mut Vec::new(),
+        once,
+        |_| {},
+    )
+    .unwrap_err();
     assert!(
-        matches!(error, FetchError::GaveUp { source: AttemptError::Wrong(StreamHashError::Surplus { offset: 3000 }), .. }),
+        matches!(
+            error,
+            FetchError::GaveUp {
+                source: AttemptError::Wrong(StreamHashError::Surplus { offset: 3000 }),
+                ..
+            }
+        ),
         "{error:?}"
     );
 }
@@ -164,13 +235,23 @@ fn a_file_that_ends_early_or_goes_on_is_refused() {
 #[test]
 fn not_found_is_final() {
     let (result, out, ranges, _) = run(vec![Answer::Status("404 Not Found")], QUICK);
-    assert!(matches!(result, Err(FetchError::Refused { status: StatusCode::NOT_FOUND, .. })));
+    assert!(matches!(
+        result,
+        Err(FetchError::Refused {
+            status: StatusCode::NOT_FOUND,
+            ..
+        })
+    ));
     assert!(out.is_empty() && ranges.len() == 1);
 }
 
 #[test]
 fn a_server_in_trouble_is_asked_again() {
-    let answers = vec![Answer::Status("500 Internal Server Error"), Answer::Status("429 Too Many Requests"), Answer::Ranges];
+    let answers = vec![
+        Answer::Status("500 Internal Server Error"),
+        Answer::Status("429 Too Many Requests"),
+        Answer::Ranges,
+    ];
     let (result, out, _, retries) = run(answers, QUICK);
     result.unwrap();
     assert!(out == file());
@@ -179,9 +260,27 @@ fn a_server_in_trouble_is_asked_again() {
 
 #[test]
 fn no_server_is_said_after_the_last_attempt() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let want = StreamHash::of_reader(&b"x"[..], 1).unwrap();
     let url = format!("http://127.0.0.1:{port}/x");
-    let result = fetch(&client().unwrap(), &url, &want, &mut Vec::new(), QUICK, |_| {});
-    assert!(matches!(result, Err(FetchError::GaveUp { failures: 3, source: AttemptError::Transport(_), .. })));
+    let result = fetch(
+        &client().unwrap(),
+        &url,
+        &want,
+        &mut Vec::new(),
+        QUICK,
+        |_| {},
+    );
+    assert!(matches!(
+        result,
+        Err(FetchError::GaveUp {
+            failures: 3,
+            source: AttemptError::Transport(_),
+            ..
+        })
+    ));
 }

@@ -59,7 +59,11 @@ pub enum CompleteError {
 
 /// Completes this first boot.
 pub fn complete(consoles: &Consoles) -> Result<(), CompleteError> {
-    let identity = identity(Path::new(run::CONFIG_SHA512), Path::new(MERGED), Path::new("/"));
+    let identity = identity(
+        Path::new(run::CONFIG_SHA512),
+        Path::new(MERGED),
+        Path::new("/"),
+    );
     let announced = match &identity {
         Ok(Some(identity)) => announce(identity, consoles),
         Ok(None) => {
@@ -76,7 +80,10 @@ pub fn complete(consoles: &Consoles) -> Result<(), CompleteError> {
 fn announce(identity: &Identity, consoles: &Consoles) -> Result<(), CompleteError> {
     let json = serde_json::to_string(identity).map_err(CompleteError::Merged)?;
     consoles.line(&format!("provisioned {json}"));
-    fs::write(PROVISIONED, json).map_err(|source| CompleteError::Io { path: PROVISIONED.into(), source })
+    fs::write(PROVISIONED, json).map_err(|source| CompleteError::Io {
+        path: PROVISIONED.into(),
+        source,
+    })
 }
 
 /// Reads what the machine was given and describes what became of it. `None` when the config's
@@ -87,14 +94,20 @@ fn identity(digest: &Path, merged: &Path, root: &Path) -> Result<Option<Identity
         move |source| CompleteError::Io { path, source }
     };
     let digest = match fs::read_to_string(digest) {
-        Ok(text) => text.trim().parse::<Sha512Digest>().map_err(CompleteError::Digest)?,
+        Ok(text) => text
+            .trim()
+            .parse::<Sha512Digest>()
+            .map_err(CompleteError::Digest)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io_error(digest)(error)),
     };
     let json = fs::read(merged).map_err(io_error(merged))?;
     let merged: MergedConfig = serde_json::from_slice(&json).map_err(CompleteError::Merged)?;
     let text = describe(&merged, root).map_err(io_error(root))?;
-    Ok(Some(Identity { config_sha512: digest, result_sha256: Sha256Digest::of(text.as_bytes()) }))
+    Ok(Some(Identity {
+        config_sha512: digest,
+        result_sha256: Sha256Digest::of(text.as_bytes()),
+    }))
 }
 
 /// Removes stamp and config in one mount namespace, so that nobody else ever sees the boot
@@ -113,7 +126,10 @@ fn forget_first_boot() -> Result<(), CompleteError> {
 /// that it was applied from.
 fn remove_traces(boot: &Path) -> Result<(), CompleteError> {
     let check = |result: io::Result<()>, path: &Path| match result {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(CompleteError::Io { path: path.to_owned(), source }),
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(CompleteError::Io {
+            path: path.to_owned(),
+            source,
+        }),
         _ => Ok(()),
     };
     let stamp = boot.join(boot::FIRSTBOOT);
@@ -126,17 +142,27 @@ fn remove_traces(boot: &Path) -> Result<(), CompleteError> {
 
 /// Reports [`PROVISIONED`] to the URL in `kargs`; does nothing when either is missing.
 pub fn report(kargs: &Kargs) -> Result<(), CompleteError> {
-    let Some(url) = kargs.last(karg::REPORT_URL) else { return Ok(()) };
+    let Some(url) = kargs.last(karg::REPORT_URL) else {
+        return Ok(());
+    };
     let json = match fs::read(PROVISIONED) {
         Ok(json) => json,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(CompleteError::Io { path: PROVISIONED.into(), source }),
+        Err(source) => {
+            return Err(CompleteError::Io {
+                path: PROVISIONED.into(),
+                source,
+            });
+        }
     };
     let identity = serde_json::from_slice(&json).map_err(CompleteError::Merged)?;
-    let reporter = Reporter::start(Some(url), Policy::default()).map_err(CompleteError::Reporter)?;
+    let reporter =
+        Reporter::start(Some(url), Policy::default()).map_err(CompleteError::Reporter)?;
     reporter.send(Event::Provisioned(identity));
     match reporter.finish(REPORT_PATIENCE) {
-        Outcome::TimedOut => Err(CompleteError::NotReported { url: url.to_owned() }),
+        Outcome::TimedOut => Err(CompleteError::NotReported {
+            url: url.to_owned(),
+        }),
         Outcome::Delivered | Outcome::Unwanted => Ok(()),
     }
 }

@@ -80,9 +80,27 @@ mod tests {
             "storage":{"files":[{"group":{},"path":"/etc/x","user":{},"contents":{"source":"data:,x"}}]},
             "systemd":{"units":[{"name":"a.service","enabled":true,"dropins":[{"name":"b.conf","contents":"c"}]}]}}"#;
         let merged: MergedConfig = serde_json::from_str(json).unwrap();
-        assert_eq!(merged.passwd.users, [Named { name: "core".into() }]);
-        assert_eq!(merged.storage.files, [Node { path: "/etc/x".into() }]);
-        assert_eq!(merged.systemd.units[0].dropins, [Named { name: "b.conf".into() }]);
-        assert_eq!(serde_json::from_str::<MergedConfig>("{}").unwrap(), MergedConfig::default());
+        assert_eq!(
+            merged.passwd.users,
+            [Named {
+                name: "core".into()
+            }]
+        );
+        assert_eq!(
+            merged.storage.files,
+            [Node {
+                path: "/etc/x".into()
+            }]
+        );
+        assert_eq!(
+            merged.systemd.units[0].dropins,
+            [Named {
+                name: "b.conf".into()
+            }]
+        );
+        assert_eq!(
+            serde_json::from_str::<MergedConfig>("{}").unwrap(),
+            MergedConfig::default()
+        );
     }
 }

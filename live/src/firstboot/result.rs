@@ -26,10 +26,19 @@ pub fn describe(config: &MergedConfig, root: &Path) -> io::Result<String> {
     }
     for group in &config.passwd.groups {
         let entry = entry(root, "etc/group", &group.name)?;
-        lines.insert(format!("group {} {}", group.name, entry.map_or("missing".to_owned(), |f| f.join(":"))));
+        lines.insert(format!(
+            "group {} {}",
+            group.name,
+            entry.map_or("missing".to_owned(), |f| f.join(":"))
+        ));
     }
     let storage = &config.storage;
-    for node in storage.files.iter().chain(&storage.directories).chain(&storage.links) {
+    for node in storage
+        .files
+        .iter()
+        .chain(&storage.directories)
+        .chain(&storage.links)
+    {
         if !BY_NATURE.contains(&node.path.as_str()) {
             lines.insert(node_line(root, &node.path)?);
         }
@@ -41,9 +50,13 @@ pub fn describe(config: &MergedConfig, root: &Path) -> io::Result<String> {
 }
 
 fn user_line(root: &Path, name: &str) -> io::Result<String> {
-    let Some(fields) = entry(root, "etc/passwd", name)? else { return Ok(format!("user {name} missing")) };
+    let Some(fields) = entry(root, "etc/passwd", name)? else {
+        return Ok(format!("user {name} missing"));
+    };
     let home = fields.get(5).cloned().unwrap_or_default();
-    let password = entry(root, "etc/shadow", name)?.and_then(|fields| fields.get(1).cloned()).unwrap_or_default();
+    let password = entry(root, "etc/shadow", name)?
+        .and_then(|fields| fields.get(1).cloned())
+        .unwrap_or_default();
     let mut groups: Vec<String> = read(&root.join("etc/group"))?
         .lines()
         .filter_map(|line| {
@@ -54,8 +67,14 @@ fn user_line(root: &Path, name: &str) -> io::Result<String> {
         .collect();
     groups.sort();
     let ssh = below(root, &home).join(".ssh");
-    let keys = [ssh.join("authorized_keys.d/ignition"), ssh.join("authorized_keys")];
-    let keys: Vec<String> = keys.iter().map(|path| content(path)).collect::<io::Result<_>>()?;
+    let keys = [
+        ssh.join("authorized_keys.d/ignition"),
+        ssh.join("authorized_keys"),
+    ];
+    let keys: Vec<String> = keys
+        .iter()
+        .map(|path| content(path))
+        .collect::<io::Result<_>>()?;
     Ok(format!(
         "user {} password {} groups {} keys {}",
         fields.join(":"),
@@ -69,12 +88,24 @@ fn node_line(root: &Path, path: &str) -> io::Result<String> {
     let real = below(root, path);
     let metadata = match fs::symlink_metadata(&real) {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(format!("path {path} missing")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(format!("path {path} missing"));
+        }
         Err(error) => return Err(error),
     };
-    let owner = format!("{:04o} {}:{}", metadata.permissions().mode() & 0o7777, metadata.uid(), metadata.gid());
+    let owner = format!(
+        "{:04o} {}:{}",
+        metadata.permissions().mode() & 0o7777,
+        metadata.uid(),
+        metadata.gid()
+    );
     Ok(if metadata.is_symlink() {
-        format!("link {path} {}:{} {}", metadata.uid(), metadata.gid(), fs::read_link(&real)?.display())
+        format!(
+            "link {path} {}:{} {}",
+            metadata.uid(),
+            metadata.gid(),
+            fs::read_link(&real)?.display()
+        )
     } else if metadata.is_dir() {
         format!("directory {path} {owner}")
     } else {
@@ -92,10 +123,21 @@ fn unit_line(root: &Path, unit: &Unit) -> io::Result<String> {
     let mut dropins: Vec<String> = unit
         .dropins
         .iter()
-        .map(|dropin| Ok(format!("{}={}", dropin.name, content(&dir.join(format!("{}.d", unit.name)).join(&dropin.name))?)))
+        .map(|dropin| {
+            Ok(format!(
+                "{}={}",
+                dropin.name,
+                content(&dir.join(format!("{}.d", unit.name)).join(&dropin.name))?
+            ))
+        })
         .collect::<io::Result<_>>()?;
     dropins.sort();
-    Ok(format!("unit {} {state} enabled {} dropins {}", unit.name, enabled_by(&dir, &unit.name)?.join(","), dropins.join(",")))
+    Ok(format!(
+        "unit {} {state} enabled {} dropins {}",
+        unit.name,
+        enabled_by(&dir, &unit.name)?.join(","),
+        dropins.join(",")
+    ))
 }
 
 /// Names of the links in `*.wants`, `*.requires` and the directory itself that lead to the unit,
@@ -103,12 +145,19 @@ fn unit_line(root: &Path, unit: &Unit) -> io::Result<String> {
 fn enabled_by(dir: &Path, unit: &str) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
     for path in list(dir)? {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if name.ends_with(".wants") || name.ends_with(".requires") {
             if fs::symlink_metadata(path.join(unit)).is_ok() {
                 found.push(name);
             }
-        } else if name != unit && fs::read_link(&path).is_ok_and(|target| target.file_name().is_some_and(|file| file == unit)) {
+        } else if name != unit
+            && fs::read_link(&path)
+                .is_ok_and(|target| target.file_name().is_some_and(|file| file == unit))
+        {
             found.push(format!("alias {name}"));
         }
     }
@@ -128,7 +177,10 @@ fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
 fn entry(root: &Path, file: &str, name: &str) -> io::Result<Option<Vec<String>>> {
     let text = read(&root.join(file))?;
     let fields = |line: &str| line.split(':').map(str::to_owned).collect::<Vec<_>>();
-    Ok(text.lines().map(fields).find(|fields| fields.first().is_some_and(|first| first == name)))
+    Ok(text
+        .lines()
+        .map(fields)
+        .find(|fields| fields.first().is_some_and(|first| first == name)))
 }
 
 fn content(path: &Path) -> io::Result<String> {

@@ -11,7 +11,20 @@ fn disk(mib: u64) -> Option<Vec<u8>> {
     let file = tempfile::NamedTempFile::new().unwrap();
     file.as_file().set_len(mib * MIB).unwrap();
     let made = Command::new("sgdisk")
-        .args(["-n", "1:2048:+1M", "-c", "1:BIOS-BOOT", "-n", "3:0:+2M", "-c", "3:boot", "-n", "7:0:+3M", "-c", "7:root"])
+        .args([
+            "-n",
+            "1:2048:+1M",
+            "-c",
+            "1:BIOS-BOOT",
+            "-n",
+            "3:0:+2M",
+            "-c",
+            "3:boot",
+            "-n",
+            "7:0:+3M",
+            "-c",
+            "7:root",
+        ])
         .arg(file.path())
         .output();
     match made {
@@ -30,10 +43,18 @@ fn read(disk: &[u8]) -> Result<Table, GptError> {
 #[test]
 fn names_numbers_and_places_are_as_sgdisk_wrote_them() {
     let Some(disk) = disk(16) else { return };
-    let want = |number, name: &str, start, length| Partition { number, name: name.into(), start, length };
+    let want = |number, name: &str, start, length| Partition {
+        number,
+        name: name.into(),
+        start,
+        length,
+    };
     let partitions = read(&disk).unwrap().partitions();
     let mib = [(1, "BIOS-BOOT", 1, 1), (3, "boot", 2, 2), (7, "root", 4, 3)];
-    assert_eq!(partitions, mib.map(|(n, name, start, length)| want(n, name, start * MIB, length * MIB)));
+    assert_eq!(
+        partitions,
+        mib.map(|(n, name, start, length)| want(n, name, start * MIB, length * MIB))
+    );
     assert_eq!(read(&disk).unwrap().find("boot").unwrap().number, 3);
     assert_eq!(read(&disk).unwrap().find("home"), None);
 }
@@ -46,14 +67,25 @@ fn a_damaged_primary_is_replaced_by_the_backup() {
     assert_eq!(read(&disk).unwrap().partitions(), good.partitions());
     let last = disk.len() - 512;
     disk[last + 60] ^= 1;
-    assert!(matches!(read(&disk), Err(GptError::Damaged("header checksum differs"))));
+    assert!(matches!(
+        read(&disk),
+        Err(GptError::Damaged("header checksum differs"))
+    ));
 }
 
 #[test]
 fn lying_headers_are_refused_without_large_allocations() {
     let Some(disk) = disk(16) else { return };
     let last = disk.len() - 512;
-    for (at, value) in [(12, u32::MAX), (12, 0), (80, u32::MAX), (80, 0), (84, 1), (84, u32::MAX), (75, u32::MAX)] {
+    for (at, value) in [
+        (12, u32::MAX),
+        (12, 0),
+        (80, u32::MAX),
+        (80, 0),
+        (84, 1),
+        (84, u32::MAX),
+        (75, u32::MAX),
+    ] {
         let mut bad = disk.clone();
         bad[last..].fill(0);
         bad[512 + at..512 + at + 4].copy_from_slice(&value.to_le_bytes());
@@ -61,13 +93,19 @@ fn lying_headers_are_refused_without_large_allocations() {
         let crc = CRC32.checksum(&bad[512..512 + 92]);
         bad[512 + 16..512 + 20].copy_from_slice(&crc.to_le_bytes());
         let error = read(&bad).unwrap_err();
-        assert!(matches!(error, GptError::Damaged(_) | GptError::Absent), "{at} {value:#x}: {error:?}");
+        assert!(
+            matches!(error, GptError::Damaged(_) | GptError::Absent),
+            "{at} {value:#x}: {error:?}"
+        );
     }
 }
 
 #[test]
 fn what_is_no_table_is_absent() {
     for length in [0usize, 511, 512, 1024, 4096] {
-        assert!(matches!(read(&vec![0; length]), Err(GptError::Absent)), "{length}");
+        assert!(
+            matches!(read(&vec![0; length]), Err(GptError::Absent)),
+            "{length}"
+        );
     }
 }

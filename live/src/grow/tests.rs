@@ -8,7 +8,9 @@ const NEW_GUID: Uuid = Uuid::from_u128(0x1234);
 
 fn sgdisk(path: &Path, arguments: &[&str]) -> Option<String> {
     match Command::new("sgdisk").args(arguments).arg(path).output() {
-        Ok(output) if output.status.success() => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Ok(output) if output.status.success() => {
+            Some(String::from_utf8_lossy(&output.stdout).into_owned())
+        }
         other => {
             eprintln!("SKIP: grow::tests: sgdisk is needed: {other:?}");
             None
@@ -33,27 +35,46 @@ fn grow(file: &tempfile::NamedTempFile, number: u32) -> Result<Grown, GptError> 
     grow_table(&mut file.reopen().unwrap(), 512, size, number, NEW_GUID)
 }
 
-const IMAGE: [&str; 8] = ["-n", "1:2048:+1M", "-n", "3:0:+2M", "-A", "3:set:2", "-n", "4:0:+3M"];
+const IMAGE: [&str; 8] = [
+    "-n",
+    "1:2048:+1M",
+    "-n",
+    "3:0:+2M",
+    "-A",
+    "3:set:2",
+    "-n",
+    "4:0:+3M",
+];
 
 #[test]
 fn root_takes_the_rest_of_the_disk_and_sgdisk_finds_no_problem() {
-    let Some(file) = written_image(&IMAGE) else { return };
+    let Some(file) = written_image(&IMAGE) else {
+        return;
+    };
     let before = sgdisk(file.path(), &["-i", "3"]).unwrap();
     let grown = grow(&file, 4).unwrap();
     assert!(grown.moved && grown.renamed);
     let root = grown.partition.unwrap();
-    assert_eq!((root.number, root.start, root.length), (4, 4 * MIB, 59 * MIB));
+    assert_eq!(
+        (root.number, root.start, root.length),
+        (4, 4 * MIB, 59 * MIB)
+    );
     let verdict = sgdisk(file.path(), &["-v"]).unwrap();
     assert!(verdict.contains("No problems found"), "{verdict}");
     let info = sgdisk(file.path(), &["-p", "-i", "4"]).unwrap();
-    assert!(info.contains("00000000-0000-0000-0000-000000001234"), "{info}");
+    assert!(
+        info.contains("00000000-0000-0000-0000-000000001234"),
+        "{info}"
+    );
     assert!(info.contains("Last sector: 129023"), "{info}");
     assert_eq!(sgdisk(file.path(), &["-i", "3"]).unwrap(), before);
 }
 
 #[test]
 fn a_second_run_writes_nothing() {
-    let Some(file) = written_image(&IMAGE) else { return };
+    let Some(file) = written_image(&IMAGE) else {
+        return;
+    };
     grow(&file, 4).unwrap();
     let before = fs::read(file.path()).unwrap();
     assert_eq!(grow(&file, 4).unwrap(), Grown::default());
@@ -62,45 +83,78 @@ fn a_second_run_writes_nothing() {
 
 #[test]
 fn a_partition_behind_root_is_left_alone() {
-    let Some(file) = written_image(&["-n", "4:2048:+1M", "-n", "9:0:+1M"]) else { return };
+    let Some(file) = written_image(&["-n", "4:2048:+1M", "-n", "9:0:+1M"]) else {
+        return;
+    };
     let grown = grow(&file, 4).unwrap();
     assert_eq!((grown.moved, grown.partition), (true, None));
-    assert!(sgdisk(file.path(), &["-v"]).unwrap().contains("No problems found"));
+    assert!(
+        sgdisk(file.path(), &["-v"])
+            .unwrap()
+            .contains("No problems found")
+    );
 }
 
 #[test]
 fn numbers_with_gaps_stay() {
-    let Some(file) = written_image(&["-n", "2:2048:+1M", "-n", "8:0:+1M"]) else { return };
+    let Some(file) = written_image(&["-n", "2:2048:+1M", "-n", "8:0:+1M"]) else {
+        return;
+    };
     assert_eq!(grow(&file, 8).unwrap().partition.unwrap().number, 8);
-    assert!(sgdisk(file.path(), &["-i", "2"]).unwrap().contains("First sector: 2048"));
+    assert!(
+        sgdisk(file.path(), &["-i", "2"])
+            .unwrap()
+            .contains("First sector: 2048")
+    );
 }
 
 #[test]
 fn a_disk_guid_of_its_own_stays() {
-    let Some(file) = written_image(&IMAGE) else { return };
+    let Some(file) = written_image(&IMAGE) else {
+        return;
+    };
     sgdisk(file.path(), &["-U", "11111111-2222-4333-8444-555555555555"]).unwrap();
     assert!(!grow(&file, 4).unwrap().renamed);
-    assert!(sgdisk(file.path(), &["-p"]).unwrap().contains("11111111-2222-4333-8444-555555555555"));
+    assert!(
+        sgdisk(file.path(), &["-p"])
+            .unwrap()
+            .contains("11111111-2222-4333-8444-555555555555")
+    );
 }
 
 #[test]
 fn a_disk_shorter_than_its_partitions_is_refused_and_untouched() {
-    let Some(file) = written_image(&IMAGE) else { return };
+    let Some(file) = written_image(&IMAGE) else {
+        return;
+    };
     file.as_file().set_len(6 * MIB).unwrap();
     let before = fs::read(file.path()).unwrap();
     let error = grow(&file, 4).unwrap_err();
-    assert!(matches!(error, GptError::DiskTooSmall { disk: 12288, needed: 14369 }), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            GptError::DiskTooSmall {
+                disk: 12288,
+                needed: 14369
+            }
+        ),
+        "{error:?}"
+    );
     assert!(fs::read(file.path()).unwrap() == before);
 }
 
 #[test]
 fn cut_between_the_two_tables_leaves_one_whole() {
-    let Some(file) = written_image(&IMAGE) else { return };
+    let Some(file) = written_image(&IMAGE) else {
+        return;
+    };
     let size = file.as_file().metadata().unwrap().len();
     let mut table = Table::read(&mut file.reopen().unwrap(), 512, size).unwrap();
     table.fit(size).unwrap();
     table.write_backup(&mut file.reopen().unwrap()).unwrap();
-    let partitions = Table::read(&mut file.reopen().unwrap(), 512, size).unwrap().partitions();
+    let partitions = Table::read(&mut file.reopen().unwrap(), 512, size)
+        .unwrap()
+        .partitions();
     assert_eq!(partitions.len(), 3);
 }
 
@@ -116,5 +170,11 @@ fn the_disk_of_a_partition_is_its_parent_in_sysfs() {
     fs::write(path("dev/nvme0n1p4"), "").unwrap();
     std::os::unix::fs::symlink("nvme0n1p4", path("dev/root")).unwrap();
     let place = Place::of(&path("dev/root"), &path("class")).unwrap();
-    assert_eq!(place, Place { disk: fs::canonicalize(path("dev")).unwrap().join("nvme0n1"), number: 4 });
+    assert_eq!(
+        place,
+        Place {
+            disk: fs::canonicalize(path("dev")).unwrap().join("nvme0n1"),
+            number: 4
+        }
+    );
 }

@@ -15,7 +15,10 @@ use crate::network;
 #[non_exhaustive]
 pub enum ArgumentsError {
     /// Neither an argument nor a file names a target.
-    #[error("no install target: {} is not given and there is no installer config", karg::INST_DEV)]
+    #[error(
+        "no install target: {} is not given and there is no installer config",
+        karg::INST_DEV
+    )]
     NoTarget,
 }
 
@@ -30,7 +33,11 @@ const COPIED: [(&str, &str); 4] = [
 /// The device that the kernel arguments name, as a path.
 pub fn target(kargs: &Kargs) -> Option<PathBuf> {
     let name = kargs.last(karg::INST_DEV).filter(|name| !name.is_empty())?;
-    Some(if name.starts_with('/') { PathBuf::from(name) } else { Path::new("/dev").join(name) })
+    Some(if name.starts_with('/') {
+        PathBuf::from(name)
+    } else {
+        Path::new("/dev").join(name)
+    })
 }
 
 /// The whole command line after the program's name. `configs` are the installer's config files in
@@ -51,8 +58,15 @@ pub fn arguments(kargs: &Kargs, configs: &[PathBuf]) -> Result<Vec<OsString>, Ar
     }
     // Nothing on the kernel's command line can carry a hash beside the URL, so plain HTTP has to
     // be allowed here, as upstream does.
-    if let Some(url) = kargs.last(karg::INST_IGNITION_URL).filter(|url| !matches!(*url, "" | "skip")) {
-        out.extend(["--ignition-url".into(), url.into(), "--insecure-ignition".into()]);
+    if let Some(url) = kargs
+        .last(karg::INST_IGNITION_URL)
+        .filter(|url| !matches!(*url, "" | "skip"))
+    {
+        out.extend([
+            "--ignition-url".into(),
+            url.into(),
+            "--insecure-ignition".into(),
+        ]);
     }
     if kargs.boolean(karg::INST_INSECURE) {
         out.push("--insecure".into());
@@ -69,12 +83,15 @@ pub fn arguments(kargs: &Kargs, configs: &[PathBuf]) -> Result<Vec<OsString>, Ar
 
 /// What the installed system's first boot needs: the network as it is here, and where to report.
 fn first_boot_arguments(kargs: &Kargs) -> String {
-    let is_network = |word: &&str| network::KARGS.contains(&word.split('=').next().unwrap_or_default());
+    let is_network =
+        |word: &&str| network::KARGS.contains(&word.split('=').next().unwrap_or_default());
     let mut words: Vec<&str> = kargs.iter().filter(is_network).collect();
     if !words.is_empty() {
         words.insert(0, "rd.neednet=1");
     }
-    let report = kargs.last(karg::REPORT_URL).map(|url| format!("{}={url}", karg::REPORT_URL));
+    let report = kargs
+        .last(karg::REPORT_URL)
+        .map(|url| format!("{}={url}", karg::REPORT_URL));
     words.extend(report.as_deref());
     words.join(" ")
 }
@@ -86,7 +103,10 @@ mod tests {
     fn line(kargs: &str, configs: &[&str]) -> String {
         let configs: Vec<PathBuf> = configs.iter().map(PathBuf::from).collect();
         let arguments = arguments(&Kargs::parse(kargs), &configs).unwrap();
-        let words: Vec<String> = arguments.into_iter().map(|word| word.into_string().unwrap()).collect();
+        let words: Vec<String> = arguments
+            .into_iter()
+            .map(|word| word.into_string().unwrap())
+            .collect();
         words.join("|")
     }
 
@@ -94,27 +114,50 @@ mod tests {
     fn kernel_arguments_become_options() {
         let end = "--fetch-retries|infinite";
         let cases = [
-            ("coreos.inst.install_dev=/dev/sda", format!("/dev/sda|{end}")),
+            (
+                "coreos.inst.install_dev=/dev/sda",
+                format!("/dev/sda|{end}"),
+            ),
             ("coreos.inst.install_dev=sda", format!("/dev/sda|{end}")),
-            ("coreos.inst.install_dev=sda coreos.inst.install_dev=sdb", format!("/dev/sdb|{end}")),
+            (
+                "coreos.inst.install_dev=sda coreos.inst.install_dev=sdb",
+                format!("/dev/sdb|{end}"),
+            ),
             (
                 "coreos.inst.install_dev=/dev/disk/by-id/x coreos.inst.ignition_url=http://s/c.ign",
-                format!("--ignition-url|http://s/c.ign|--insecure-ignition|/dev/disk/by-id/x|{end}"),
+                format!(
+                    "--ignition-url|http://s/c.ign|--insecure-ignition|/dev/disk/by-id/x|{end}"
+                ),
             ),
-            ("coreos.inst.install_dev=sda coreos.inst.ignition_url=skip", format!("/dev/sda|{end}")),
-            ("coreos.inst.install_dev=sda coreos.inst.ignition_url=", format!("/dev/sda|{end}")),
+            (
+                "coreos.inst.install_dev=sda coreos.inst.ignition_url=skip",
+                format!("/dev/sda|{end}"),
+            ),
+            (
+                "coreos.inst.install_dev=sda coreos.inst.ignition_url=",
+                format!("/dev/sda|{end}"),
+            ),
             (
                 "coreos.inst.image_url=http://s/i.raw coreos.inst.insecure coreos.inst.install_dev=sda",
                 format!("--image-url|http://s/i.raw|--insecure|/dev/sda|{end}"),
             ),
-            ("coreos.inst.insecure=no coreos.inst.install_dev=sda", format!("/dev/sda|{end}")),
+            (
+                "coreos.inst.insecure=no coreos.inst.install_dev=sda",
+                format!("/dev/sda|{end}"),
+            ),
             (
                 "coreos.inst.platform_id=qemu coreos.inst.save_partlabel=data* coreos.inst.save_partindex=5- coreos.inst.install_dev=sda",
-                format!("--platform|qemu|--save-partlabel|data*|--save-partindex|5-|/dev/sda|{end}"),
+                format!(
+                    "--platform|qemu|--save-partlabel|data*|--save-partindex|5-|/dev/sda|{end}"
+                ),
             ),
         ];
         for (kargs, want) in cases {
-            assert_eq!(line(kargs, &[]), format!("install|--progress|json|{want}"), "{kargs}");
+            assert_eq!(
+                line(kargs, &[]),
+                format!("install|--progress|json|{want}"),
+                "{kargs}"
+            );
         }
     }
 
@@ -126,12 +169,18 @@ mod tests {
             args("ip=ens3:dhcp quiet nameserver=192.0.2.53 ipv6.disable=1"),
             "rd.neednet=1 ip=ens3:dhcp nameserver=192.0.2.53 ipv6.disable=1"
         );
-        assert_eq!(args("coreos.report_url=http://s/r?m=1"), "coreos.report_url=http://s/r?m=1");
+        assert_eq!(
+            args("coreos.report_url=http://s/r?m=1"),
+            "coreos.report_url=http://s/r?m=1"
+        );
         assert_eq!(
             args("coreos.report_url=http://a/ ip=dhcp coreos.report_url=http://b/"),
             "rd.neednet=1 ip=dhcp coreos.report_url=http://b/"
         );
-        assert!(line("coreos.inst.install_dev=sda ip=dhcp", &[]).contains("--firstboot-args|rd.neednet=1 ip=dhcp|/dev/sda"));
+        assert!(
+            line("coreos.inst.install_dev=sda ip=dhcp", &[])
+                .contains("--firstboot-args|rd.neednet=1 ip=dhcp|/dev/sda")
+        );
     }
 
     #[test]
@@ -144,8 +193,16 @@ mod tests {
 
     #[test]
     fn no_target_at_all_is_an_error() {
-        for kargs in ["", "coreos.inst.install_dev=", "coreos.inst.ignition_url=http://s/c"] {
-            assert_eq!(arguments(&Kargs::parse(kargs), &[]), Err(ArgumentsError::NoTarget), "{kargs}");
+        for kargs in [
+            "",
+            "coreos.inst.install_dev=",
+            "coreos.inst.ignition_url=http://s/c",
+        ] {
+            assert_eq!(
+                arguments(&Kargs::parse(kargs), &[]),
+                Err(ArgumentsError::NoTarget),
+                "{kargs}"
+            );
         }
     }
 }

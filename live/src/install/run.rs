@@ -67,10 +67,19 @@ pub enum InstallError {
 /// Installs as the kernel arguments and config files say, and reports. On success the config files
 /// are gone, so that a second start of the unit does not install again.
 pub fn run(kargs: &Kargs, consoles: &Consoles) -> Result<(), InstallError> {
-    let reporter = Reporter::start(kargs.last(embed::contract::karg::REPORT_URL), Policy::default())
-        .map_err(InstallError::Reporter)?;
+    let reporter = Reporter::start(
+        kargs.last(embed::contract::karg::REPORT_URL),
+        Policy::default(),
+    )
+    .map_err(InstallError::Reporter)?;
     reporter.send(Event::Live);
-    let result = install(kargs, Path::new(INSTALLER), Path::new(INSTALLER_D), consoles, &reporter);
+    let result = install(
+        kargs,
+        Path::new(INSTALLER),
+        Path::new(INSTALLER_D),
+        consoles,
+        &reporter,
+    );
     match &result {
         Ok(()) => {
             consoles.line("install: done");
@@ -100,9 +109,19 @@ fn install(
     if let Some(target) = target(kargs) {
         wait_for(&target, TARGET_PATIENCE);
     }
-    let mut watch = Watch { consoles, reporter, printed: None, reported: None };
-    let (status, log) = supervise(program, &arguments, |progress| watch.see(progress))
-        .map_err(|source| InstallError::Start { program: program.to_owned(), source })?;
+    let mut watch = Watch {
+        consoles,
+        reporter,
+        printed: None,
+        reported: None,
+    };
+    let (status, log) =
+        supervise(program, &arguments, |progress| watch.see(progress)).map_err(|source| {
+            InstallError::Start {
+                program: program.to_owned(),
+                source,
+            }
+        })?;
     if !status.success() {
         return Err(InstallError::Failed { status, log });
     }
@@ -126,7 +145,9 @@ fn configs(dir: &Path) -> io::Result<Vec<PathBuf>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    let mut files = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<io::Result<Vec<_>>>()?;
     files.retain(|path| path.is_file());
     files.sort();
     Ok(files)
@@ -141,23 +162,34 @@ fn wait_for(path: &Path, patience: Duration) {
 
 /// Runs `program`, hands each progress line to `see`, and returns how it ended with the end of its
 /// error output, which also goes to this process's.
-fn supervise(program: &Path, arguments: &[OsString], see: impl FnMut(Progress)) -> io::Result<(ExitStatus, String)> {
+fn supervise(
+    program: &Path,
+    arguments: &[OsString],
+    see: impl FnMut(Progress),
+) -> io::Result<(ExitStatus, String)> {
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    let errors = child.stderr.take().map(|stderr| thread::spawn(move || tail(stderr)));
+    let errors = child
+        .stderr
+        .take()
+        .map(|stderr| thread::spawn(move || tail(stderr)));
     let watched = watch_progress(&mut child, see);
     let status = child.wait()?;
     watched?;
-    let log = errors.and_then(|thread| thread.join().ok()).unwrap_or_default();
+    let log = errors
+        .and_then(|thread| thread.join().ok())
+        .unwrap_or_default();
     Ok((status, log))
 }
 
 fn watch_progress(child: &mut Child, mut see: impl FnMut(Progress)) -> io::Result<()> {
-    let Some(stdout) = child.stdout.take() else { return Ok(()) };
+    let Some(stdout) = child.stdout.take() else {
+        return Ok(());
+    };
     for line in BufReader::new(stdout).split(b'\n') {
         // Other lines are the installer's results for people; they are not progress.
         if let Ok(progress) = serde_json::from_slice(&line?) {
@@ -194,14 +226,18 @@ impl Watch<'_> {
         match &progress {
             Progress::Started { target } => {
                 self.consoles.line(&format!("install: to {target}"));
-                self.reporter.send(Event::InstallStarted { device: target.clone() });
+                self.reporter.send(Event::InstallStarted {
+                    device: target.clone(),
+                });
             }
             Progress::Copying { .. } => {
                 if let Some(percent) = progress.percent() {
                     self.copied(percent);
                 }
             }
-            Progress::Sealing => self.consoles.line("install: image verified, completing the disk"),
+            Progress::Sealing => self
+                .consoles
+                .line("install: image verified, completing the disk"),
             Progress::Done => {}
         }
     }
@@ -212,7 +248,9 @@ impl Watch<'_> {
             self.printed = Some(step);
             self.consoles.line(&format!("install: {percent}%"));
         }
-        let due = self.reported.is_none_or(|(at, last)| at.elapsed() >= REPORT_EVERY && last != percent);
+        let due = self
+            .reported
+            .is_none_or(|(at, last)| at.elapsed() >= REPORT_EVERY && last != percent);
         if due {
             self.reported = Some((Instant::now(), percent));
             self.reporter.send(Event::InstallProgress { percent });

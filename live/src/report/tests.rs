@@ -5,12 +5,18 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc;
 
-const QUICK: Policy = Policy { first: Duration::from_millis(1), longest: Duration::from_millis(2) };
+const QUICK: Policy = Policy {
+    first: Duration::from_millis(1),
+    longest: Duration::from_millis(2),
+};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Answers one request per status and hands on what was posted; an empty status closes the
 /// connection without an answer. `gate` holds the first answer back until it gets a message.
-fn serve(statuses: &'static [&'static str], gate: Option<mpsc::Receiver<()>>) -> (String, JoinHandle<Vec<Report>>) {
+fn serve(
+    statuses: &'static [&'static str],
+    gate: Option<mpsc::Receiver<()>>,
+) -> (String, JoinHandle<Vec<Report>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/report", listener.local_addr().unwrap());
     let thread = thread::spawn(move || {
@@ -36,7 +42,11 @@ fn serve(statuses: &'static [&'static str], gate: Option<mpsc::Receiver<()>>) ->
                 gate.recv().unwrap();
             }
             if !status.is_empty() {
-                write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+                write!(
+                    stream,
+                    "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                )
+                .unwrap();
             }
         }
         reports
@@ -55,13 +65,19 @@ fn an_event_is_posted_again_until_it_is_answered_and_order_is_kept() {
     reporter.send(Event::Live);
     reporter.send(Event::Installed);
     assert_eq!(reporter.finish(PATIENCE), Outcome::Delivered);
-    assert_eq!(events(&server.join().unwrap()), [Event::Live, Event::Live, Event::Live, Event::Installed]);
+    assert_eq!(
+        events(&server.join().unwrap()),
+        [Event::Live, Event::Live, Event::Live, Event::Installed]
+    );
 }
 
 #[test]
 fn waiting_progress_is_replaced_by_newer() {
     let (open, gate) = mpsc::channel();
-    let (url, server) = serve(&["204 No Content", "204 No Content", "204 No Content"], Some(gate));
+    let (url, server) = serve(
+        &["204 No Content", "204 No Content", "204 No Content"],
+        Some(gate),
+    );
     let reporter = Reporter::start(Some(&url), QUICK).unwrap();
     reporter.send(Event::Live);
     for percent in [10, 20, 30] {
@@ -70,7 +86,11 @@ fn waiting_progress_is_replaced_by_newer() {
     reporter.send(Event::Installed);
     open.send(()).unwrap();
     assert_eq!(reporter.finish(PATIENCE), Outcome::Delivered);
-    let want = [Event::Live, Event::InstallProgress { percent: 30 }, Event::Installed];
+    let want = [
+        Event::Live,
+        Event::InstallProgress { percent: 30 },
+        Event::Installed,
+    ];
     assert_eq!(events(&server.join().unwrap()), want);
 }
 
@@ -86,10 +106,17 @@ fn a_receiver_that_does_not_want_us_is_left_alone() {
 
 #[test]
 fn nobody_there_ends_when_time_is_up() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let reporter = Reporter::start(Some(&format!("http://127.0.0.1:{port}/")), QUICK).unwrap();
     reporter.send(Event::Live);
-    assert_eq!(reporter.finish(Duration::from_millis(50)), Outcome::TimedOut);
+    assert_eq!(
+        reporter.finish(Duration::from_millis(50)),
+        Outcome::TimedOut
+    );
 }
 
 #[test]

@@ -26,8 +26,14 @@ impl Given {
 #[test]
 fn identity_is_the_noted_digest_and_the_digest_of_the_description() {
     let noted = Sha512Digest::of(b"config");
-    let given = Given::new(Some(&format!("{noted}\n")), Some(r#"{"storage":{"files":[{"path":"/etc/x"}]}}"#));
-    let want = Identity { config_sha512: noted, result_sha256: Sha256Digest::of(b"path /etc/x missing\n") };
+    let given = Given::new(
+        Some(&format!("{noted}\n")),
+        Some(r#"{"storage":{"files":[{"path":"/etc/x"}]}}"#),
+    );
+    let want = Identity {
+        config_sha512: noted,
+        result_sha256: Sha256Digest::of(b"path /etc/x missing\n"),
+    };
     assert_eq!(given.identity().unwrap(), Some(want));
 }
 
@@ -38,9 +44,15 @@ fn a_config_that_was_never_seen_has_no_identity() {
 
 #[test]
 fn damaged_notes_are_told_apart() {
-    assert!(matches!(Given::new(Some("abc"), Some("{}")).identity(), Err(CompleteError::Digest(_))));
+    assert!(matches!(
+        Given::new(Some("abc"), Some("{}")).identity(),
+        Err(CompleteError::Digest(_))
+    ));
     let noted = Sha512Digest::of(b"").to_string();
-    assert!(matches!(Given::new(Some(&noted), Some("{")).identity(), Err(CompleteError::Merged(_))));
+    assert!(matches!(
+        Given::new(Some(&noted), Some("{")).identity(),
+        Err(CompleteError::Merged(_))
+    ));
     let missing = Given::new(Some(&noted), None).identity();
     assert!(matches!(missing, Err(CompleteError::Io { path, .. }) if path.ends_with("merged")));
 }
@@ -53,7 +65,10 @@ fn stamp_and_config_go_and_the_rest_of_boot_stays() {
         fs::write(dir.path().join(name), "").unwrap();
     }
     remove_traces(dir.path()).unwrap();
-    let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> = fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     assert_eq!(left, ["vmlinuz"]);
     remove_traces(dir.path()).unwrap();
 }
@@ -62,5 +77,7 @@ fn stamp_and_config_go_and_the_rest_of_boot_stays() {
 fn a_stamp_that_cannot_be_removed_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join(boot::FIRSTBOOT)).unwrap();
-    assert!(matches!(remove_traces(dir.path()), Err(CompleteError::Io { path, .. }) if path.ends_with(boot::FIRSTBOOT)));
+    assert!(
+        matches!(remove_traces(dir.path()), Err(CompleteError::Io { path, .. }) if path.ends_with(boot::FIRSTBOOT))
+    );
 }

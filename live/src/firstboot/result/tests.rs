@@ -23,19 +23,43 @@ fn write(root: &Path, path: &str, text: &str, mode: u32) {
 fn provisioned() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path();
-    write(root, "etc/passwd", "root:x:0:0::/root:/bin/sh\ncore:x:1000:1000:CoreOS Admin:/home/core:/bin/bash\n", 0o644);
+    write(
+        root,
+        "etc/passwd",
+        "root:x:0:0::/root:/bin/sh\ncore:x:1000:1000:CoreOS Admin:/home/core:/bin/bash\n",
+        0o644,
+    );
     write(root, "etc/shadow", "core:*:19000::::::\n", 0o600);
-    write(root, "etc/group", "sudo:x:27:core\nadm:x:4:syslog,core\nops:x:1001:\n", 0o644);
-    write(root, "home/core/.ssh/authorized_keys.d/ignition", "ssh-ed25519 AAAA test\n", 0o600);
+    write(
+        root,
+        "etc/group",
+        "sudo:x:27:core\nadm:x:4:syslog,core\nops:x:1001:\n",
+        0o644,
+    );
+    write(
+        root,
+        "home/core/.ssh/authorized_keys.d/ignition",
+        "ssh-ed25519 AAAA test\n",
+        0o600,
+    );
     write(root, "etc/motd", "hello\n", 0o644);
     write(root, "etc/machine-id", "0123\n", 0o444);
     fs::create_dir_all(root.join("opt/data")).unwrap();
     fs::set_permissions(root.join("opt/data"), fs::Permissions::from_mode(0o750)).unwrap();
     symlink("/etc/motd", root.join("opt/link")).unwrap();
     write(root, "etc/systemd/system/a.service", "[Service]\n", 0o644);
-    write(root, "etc/systemd/system/a.service.d/x.conf", "[Unit]\n", 0o644);
+    write(
+        root,
+        "etc/systemd/system/a.service.d/x.conf",
+        "[Unit]\n",
+        0o644,
+    );
     fs::create_dir_all(root.join("etc/systemd/system/multi-user.target.wants")).unwrap();
-    symlink("/etc/systemd/system/a.service", root.join("etc/systemd/system/multi-user.target.wants/a.service")).unwrap();
+    symlink(
+        "/etc/systemd/system/a.service",
+        root.join("etc/systemd/system/multi-user.target.wants/a.service"),
+    )
+    .unwrap();
     symlink("/dev/null", root.join("etc/systemd/system/b.service")).unwrap();
     dir
 }
@@ -56,7 +80,11 @@ fn every_named_thing_has_one_line_with_what_it_became() {
         "group ops ops:x:1001:".to_owned(),
         format!("link /opt/link {uid}:{gid} /etc/motd"),
         "path /opt/absent missing".to_owned(),
-        format!("unit a.service {} enabled multi-user.target.wants dropins x.conf={}", sha("[Service]\n"), sha("[Unit]\n")),
+        format!(
+            "unit a.service {} enabled multi-user.target.wants dropins x.conf={}",
+            sha("[Service]\n"),
+            sha("[Unit]\n")
+        ),
         "unit b.service masked enabled  dropins ".to_owned(),
         "unit c.service none enabled  dropins ".to_owned(),
         format!(
@@ -83,11 +111,37 @@ fn every_difference_that_matters_shows() {
     let changes: [Change<'_>; 7] = [
         ("content", &|root| write(root, "etc/motd", "hullo\n", 0o644)),
         ("mode", &|root| write(root, "etc/motd", "hello\n", 0o600)),
-        ("key", &|root| write(root, "home/core/.ssh/authorized_keys.d/ignition", "other\n", 0o600)),
-        ("password", &|root| write(root, "etc/shadow", "core:$y$x:19000::::::\n", 0o600)),
-        ("group", &|root| write(root, "etc/group", "sudo:x:27:\nadm:x:4:core\nops:x:1001:\n", 0o644)),
-        ("enabled", &|root| fs::remove_file(root.join("etc/systemd/system/multi-user.target.wants/a.service")).unwrap()),
-        ("dropin", &|root| write(root, "etc/systemd/system/a.service.d/x.conf", "[Install]\n", 0o644)),
+        ("key", &|root| {
+            write(
+                root,
+                "home/core/.ssh/authorized_keys.d/ignition",
+                "other\n",
+                0o600,
+            )
+        }),
+        ("password", &|root| {
+            write(root, "etc/shadow", "core:$y$x:19000::::::\n", 0o600)
+        }),
+        ("group", &|root| {
+            write(
+                root,
+                "etc/group",
+                "sudo:x:27:\nadm:x:4:core\nops:x:1001:\n",
+                0o644,
+            )
+        }),
+        ("enabled", &|root| {
+            fs::remove_file(root.join("etc/systemd/system/multi-user.target.wants/a.service"))
+                .unwrap()
+        }),
+        ("dropin", &|root| {
+            write(
+                root,
+                "etc/systemd/system/a.service.d/x.conf",
+                "[Install]\n",
+                0o644,
+            )
+        }),
     ];
     let same = described(provisioned().path());
     for (what, change) in changes {
@@ -104,5 +158,8 @@ fn the_order_in_the_config_does_not_matter() {
     turned.storage.files.reverse();
     turned.systemd.units.reverse();
     turned.passwd.users.reverse();
-    assert_eq!(describe(&turned, dir.path()).unwrap(), described(dir.path()));
+    assert_eq!(
+        describe(&turned, dir.path()).unwrap(),
+        described(dir.path())
+    );
 }

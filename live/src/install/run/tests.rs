@@ -32,7 +32,12 @@ fn run_with(script: &str) -> Ran {
         &Reporter::start(None, Policy::default()).unwrap(),
     );
     let printed = fs::read_to_string(console).unwrap();
-    Ran { result, printed, configs_left: configs.exists(), _dir: dir }
+    Ran {
+        result,
+        printed,
+        configs_left: configs.exists(),
+        _dir: dir,
+    }
 }
 
 #[test]
@@ -44,19 +49,38 @@ fn progress_is_printed_in_steps_and_configs_are_removed() {
     );
     ran.result.unwrap();
     assert!(!ran.configs_left);
-    let lines: Vec<_> = ran.printed.lines().map(|line| line.strip_prefix("coreos-metal: install: ").unwrap()).collect();
-    assert_eq!(lines, ["to /dev/vda", "0%", "10%", "55%", "100%", "image verified, completing the disk"]);
+    let lines: Vec<_> = ran
+        .printed
+        .lines()
+        .map(|line| line.strip_prefix("coreos-metal: install: ").unwrap())
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "to /dev/vda",
+            "0%",
+            "10%",
+            "55%",
+            "100%",
+            "image verified, completing the disk"
+        ]
+    );
 }
 
 #[test]
 fn failure_keeps_the_end_of_the_log_and_the_configs() {
-    let ran = run_with("for n in $(seq 60); do echo line $n >&2; done; echo error: no such disk >&2; exit 1");
+    let ran = run_with(
+        "for n in $(seq 60); do echo line $n >&2; done; echo error: no such disk >&2; exit 1",
+    );
     assert!(ran.configs_left);
     match ran.result {
         Err(InstallError::Failed { status, log }) => {
             assert_eq!(status.code(), Some(1));
             assert_eq!(log.lines().count(), LOG_LINES);
-            assert!(log.starts_with("line 22\n") && log.ends_with("error: no such disk"), "{log}");
+            assert!(
+                log.starts_with("line 22\n") && log.ends_with("error: no such disk"),
+                "{log}"
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -65,7 +89,9 @@ fn failure_keeps_the_end_of_the_log_and_the_configs() {
 #[test]
 fn a_long_line_does_not_make_a_long_reason() {
     let ran = run_with("head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1");
-    assert!(matches!(ran.result, Err(InstallError::Failed { log, .. }) if log.len() == LOG_LINE_MAX));
+    assert!(
+        matches!(ran.result, Err(InstallError::Failed { log, .. }) if log.len() == LOG_LINE_MAX)
+    );
 }
 
 #[test]
@@ -85,7 +111,12 @@ fn a_missing_installer_is_named() {
 #[test]
 fn the_installer_gets_the_arguments() {
     let ran = run_with(r#"echo "$@" >&2; exit 3"#);
-    let Err(InstallError::Failed { log, .. }) = ran.result else { panic!("{:?}", ran.result) };
-    assert!(log.starts_with("install --progress json --config-file "), "{log}");
+    let Err(InstallError::Failed { log, .. }) = ran.result else {
+        panic!("{:?}", ran.result)
+    };
+    assert!(
+        log.starts_with("install --progress json --config-file "),
+        "{log}"
+    );
     assert!(log.ends_with("/dev/null --fetch-retries infinite"), "{log}");
 }
