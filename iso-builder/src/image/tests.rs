@@ -277,7 +277,7 @@ fn file_system_larger_than_its_partition_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = Recipe::default().image(dir.path());
     let mut bytes = fs::read(&path).unwrap();
-    let blocks = 9 * MIB as usize + 1024 + 4;
+    let blocks = usize::try_from(9 * MIB).unwrap() + 1024 + 4;
     bytes[blocks..blocks + 4].copy_from_slice(&u32::MAX.to_le_bytes());
     fs::write(&path, bytes).unwrap();
     assert!(matches!(
