@@ -22,7 +22,7 @@ pub enum BuildError {
         image: PathBuf,
         /// Why.
         #[source]
-        source: UnpackError,
+        source: Box<UnpackError>,
     },
     /// Not an OS image.
     #[error("cannot make media from {image}")]

@@ -174,7 +174,7 @@ impl<'a> Builder<'a> {
         unpack::unpack(self.options, dir, self.watch, self.cancel).map_err(|source| {
             BuildError::Unpack {
                 image: self.options.image.clone(),
-                source,
+                source: Box::new(source),
             }
         })
     }

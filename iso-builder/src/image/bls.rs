@@ -52,7 +52,9 @@ impl BlsEntry {
                 .filter(move |pair| pair.0 == key)
                 .map(|pair| pair.1)
         };
-        let linux = values("linux").last().ok_or(BlsError::Missing("linux"))?;
+        let linux = values("linux")
+            .next_back()
+            .ok_or(BlsError::Missing("linux"))?;
         // One line may name several initrds, and there may be several lines.
         let initrds = values("initrd")
             .flat_map(str::split_whitespace)
@@ -62,7 +64,7 @@ impl BlsEntry {
             return Err(BlsError::Missing("initrd"));
         }
         Ok(Self {
-            title: values("title").last().unwrap_or_default().to_owned(),
+            title: values("title").next_back().unwrap_or_default().to_owned(),
             linux: normal_path(linux)?,
             initrds,
             options: values("options").collect::<Vec<_>>().join(" "),

@@ -1,6 +1,12 @@
 //! Whole builds by the command itself, from small images that other programs made, signed by a key
 //! of this run: what comes out, that it comes out the same twice, and what is refused.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests: whatever fails is a finding"
+)]
+
 mod image;
 
 use std::fs::{self, File};
