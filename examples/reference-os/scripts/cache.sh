@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2034 # its variables are read by those who source it
 # cache.sh, sourced by build.sh: stages whose results are kept by the hash of what they are made of.
 # A stage builds in a directory of its own that gets its final name only when complete, and one
-# lock admits one build at a time, so neither a killed nor a second build leaves half a result.
+# lock admits one build at a time, so neither a killed nor a second build leaves half a result. The
+# lock is open in all children too: what a killed build left running is waited for.
 cache=${COREOS_METAL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/coreos-metal}/reference-os
 declare -A stage_dir stage_seconds stage_cached
 
@@ -36,7 +37,7 @@ stage() {
         start=$(date +%s.%N)
         local new
         new=$(mktemp -d "$cache/$name/.new.XXXXXX")
-        "$@" "$new" 9>&-
+        "$@" "$new"
         awk -v a="$start" -v b="$(date +%s.%N)" 'BEGIN { printf "%.1f\n", b - a }' >"$new/seconds"
         mv -T "$new" "$dir"
     fi

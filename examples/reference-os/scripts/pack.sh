@@ -18,6 +18,6 @@ if [[ $from == xz ]]; then
 else
     "$scripts/image.sh" "$from" "$out"
     sha256sum "$out/metal.raw" | cut -d ' ' -f 1 >"$out/metal.raw.sha256"
-    zstd --quiet --threads=0 -9 "$out/metal.raw" -o "$out/metal.raw.zst"
+    zstd --quiet --threads=0 -6 "$out/metal.raw" -o "$out/metal.raw.zst"
     seal "$out/metal.raw.zst"
 fi

@@ -20,9 +20,10 @@ excluded=(
 )
 for tree in lib/test_'*' net/bluetooth net/mac80211 net/wireless sound \
     fs/ceph fs/gfs2 fs/jfs fs/nfsd fs/ocfs2 fs/reiserfs fs/smb \
-    drivers/bluetooth drivers/comedi drivers/gpu drivers/iio drivers/infiniband \
-    drivers/isdn drivers/media drivers/mtd drivers/nfc drivers/scsi/bfa drivers/scsi/lpfc \
-    drivers/scsi/qla2xxx drivers/staging drivers/target drivers/net/can \
+    drivers/bluetooth drivers/comedi drivers/gpu drivers/hwmon drivers/i2c/busses drivers/iio \
+    drivers/infiniband drivers/input/{joystick,misc,tablet,touchscreen} drivers/isdn drivers/media \
+    drivers/mtd drivers/net/can drivers/nfc drivers/platform drivers/powercap \
+    drivers/scsi/{bfa,lpfc,qla2xxx} drivers/staging drivers/target drivers/video drivers/watchdog \
     drivers/net/ethernet/{cavium,chelsio,mellanox,netronome,qlogic,sfc} \
     drivers/net/{fddi,hamradio,wireless,wwan}; do
     excluded+=("/lib/modules/*/kernel/$tree*")

@@ -21,6 +21,6 @@ install() {
 
     rm -f "$hooks"/{cmdline,pre-udev,pre-mount,pre-pivot}/*.sh "$hooks"/initqueue/*/*.sh \
         "$initdir/usr/lib/dracut/need-initqueue" \
-        "$initdir$systemdutildir/system-generators/dracut-rootfs-generator"
+        "$initdir$systemdutildir"/system-generators/{dracut-rootfs,systemd-gpt-auto}-generator
     inst_simple /etc/systemd/system.conf.d/10-patience.conf
 }
