@@ -19,18 +19,30 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How stubborn a download is.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    /// Failures in a row, without a new verified chunk, after which it gives up.
-    pub failures: u32,
+    /// Failures in a row, without a new verified chunk, after which it gives up when the last one
+    /// was wrong data.
+    pub wrong: u32,
+    /// The same when the server could not be reached or was in trouble.
+    pub unreachable: u32,
     /// Time between a failure and the next attempt.
     pub pause: Duration,
 }
 
 impl Policy {
-    /// For a live root: the network may still be coming up.
+    /// For a live root: a server that restarts or a switch port that still learns is waited for
+    /// some minutes, a file of another build is not.
     pub const ROOTFS: Self = Self {
-        failures: 8,
-        pause: Duration::from_secs(3),
+        wrong: 4,
+        unreachable: 60,
+        pause: Duration::from_secs(5),
     };
+
+    fn limit(&self, error: &AttemptError) -> u32 {
+        match error {
+            AttemptError::Wrong(_) => self.wrong,
+            _ => self.unreachable,
+        }
+    }
 }
 
 /// Why one attempt ended.
@@ -136,7 +148,7 @@ pub fn fetch(
             Err(Ended::Attempt(error)) => error,
         };
         failures = if state.next > before { 1 } else { failures + 1 };
-        if failures >= policy.failures {
+        if failures >= policy.limit(&error) {
             return Err(FetchError::GaveUp {
                 url: url.to_owned(),
                 failures,

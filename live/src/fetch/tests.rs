@@ -7,7 +7,8 @@ use std::thread::{self, JoinHandle};
 
 const CHUNK: usize = 1000;
 const QUICK: Policy = Policy {
-    failures: 3,
+    wrong: 3,
+    unreachable: 3,
     pause: Duration::ZERO,
 };
 
@@ -186,13 +187,7 @@ fn a_file_that_stays_wrong_fails_with_its_place_and_keeps_only_good_bytes() {
 #[test]
 fn a_file_that_ends_early_or_goes_on_is_refused() {
     let short = file()[..1500].to_vec();
-    let (result, out, _, _) = run(
-        vec![Answer::Other(short)],
-        Policy {
-            failures: 1,
-            ..QUICK
-        },
-    );
+    let (result, out, _, _) = run(vec![Answer::Other(short)], Policy { wrong: 1, ..QUICK });
     let truncated = |error: &FetchError| {
         matches!(
             error,
@@ -207,10 +202,7 @@ fn a_file_that_ends_early_or_goes_on_is_refused() {
     let exact = &file()[..3 * CHUNK];
     let want = StreamHash::of_reader(exact, CHUNK).unwrap();
     let server = serve(Vec::new(), vec![Answer::Other([exact, b"x"].concat())]);
-    let once = Policy {
-        failures: 1,
-        ..QUICK
-    };
+    let once = Policy { wrong: 1, ..QUICK };
     let error = fetch(
         &client().unwrap(),
         &server.url,
@@ -256,6 +248,25 @@ fn a_server_in_trouble_is_asked_again() {
     result.unwrap();
     assert!(out == file());
     assert_eq!(retries, ["Status(500)", "Status(429)"]);
+}
+
+#[test]
+fn wrong_data_is_given_up_before_a_server_in_trouble() {
+    let impatient = Policy { wrong: 2, ..QUICK };
+    let server = serve(file(), vec![Answer::Flipped(0), Answer::Flipped(0)]);
+    let want = StreamHash::of_reader(file().as_slice(), CHUNK).unwrap();
+    let result = fetch(
+        &client().unwrap(),
+        &server.url,
+        &want,
+        &mut Vec::new(),
+        impatient,
+        |_| {},
+    );
+    assert!(
+        matches!(result, Err(FetchError::GaveUp { failures: 2, .. })),
+        "{result:?}"
+    );
 }
 
 #[test]
