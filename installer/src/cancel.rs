@@ -39,7 +39,11 @@ impl Cancel {
 
     /// `Err` once the work was asked to stop.
     pub fn check(&self) -> Result<(), Cancelled> {
-        if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
+        if self.is_cancelled() {
+            Err(Cancelled)
+        } else {
+            Ok(())
+        }
     }
 
     /// Sleeps for `time` unless asked to stop.

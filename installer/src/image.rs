@@ -40,22 +40,42 @@ pub fn unpack_verified(
     cancel: &Cancel,
 ) -> Result<(Verified, ImageFacts), ImageError> {
     let check = Check::prepare(&stream, policy, keyring).map_err(ImageError::Verify)?;
-    let mut pipeline = Pipeline::start(stream, check, Decoding::Detect, cancel);
+    let pipeline = Pipeline::start(stream, check, Decoding::Detect, cancel);
     let mut hasher = Sha256::new();
-    let mut size = 0;
     let mut sector_size = None;
-    while let Some(chunk) = pipeline.next()? {
+    let (verified, size) = unpack(pipeline, out, observer, |chunk| {
         if chunk.offset < HEAD {
-            sector_size = gpt::sector_size_of_image(&chunk);
+            sector_size = gpt::sector_size_of_image(chunk);
         }
-        hasher.update(&*chunk);
+        hasher.update(&**chunk);
+    })?;
+    Ok((
+        verified,
+        ImageFacts {
+            size,
+            sha256: Sha256Digest::finish(hasher),
+            sector_size,
+        },
+    ))
+}
+
+/// Writes everything that comes out of `pipeline` into an empty file, `look`ing at each chunk;
+/// the size as well.
+pub(crate) fn unpack(
+    mut pipeline: Pipeline,
+    out: &File,
+    observer: &dyn Observer,
+    mut look: impl FnMut(&Chunk),
+) -> Result<(Verified, u64), ImageError> {
+    let mut size = 0;
+    while let Some(chunk) = pipeline.next()? {
+        look(&chunk);
         write_sparse(out, &chunk).map_err(ImageError::Write)?;
         size = chunk.offset.saturating_add(chunk.len() as u64);
         observer.event(pipeline.progress());
     }
     out.set_len(size).map_err(ImageError::Write)?;
-    let verified = pipeline.finish()?;
-    Ok((verified, ImageFacts { size, sha256: Sha256Digest::finish(hasher), sector_size }))
+    Ok((pipeline.finish()?, size))
 }
 
 fn write_sparse(out: &File, chunk: &Chunk) -> io::Result<()> {

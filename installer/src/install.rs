@@ -153,7 +153,10 @@ impl fmt::Display for DiskState {
             Self::Untouched => f.write_str("the disk was not touched"),
             Self::Unbootable { saved: 0 } => f.write_str("the disk was left empty and unbootable"),
             Self::Unbootable { saved } => {
-                write!(f, "the disk was left unbootable; {saved} saved partitions are kept")
+                write!(
+                    f,
+                    "the disk was left unbootable; {saved} saved partitions are kept"
+                )
             }
             Self::Preserved => f.write_str("the disk was left unbootable, half-written as asked"),
             Self::Unknown => f.write_str("the disk failed and may have no valid partition table"),
@@ -177,23 +180,38 @@ pub fn install(
         state: DiskState::Untouched,
         source,
     };
-    let stream =
-        request.source.open(observer, cancel).map_err(|e| untouched(source_cause(e)))?;
+    let stream = request
+        .source
+        .open(observer, cancel)
+        .map_err(|e| untouched(source_cause(e)))?;
     let check = Check::prepare(&stream, request.policy, &request.keyring)
         .map_err(|e| untouched(InstallCause::Verify(e)))?;
-    let device =
-        BlockDevice::open(&path).map_err(|e| untouched(InstallCause::Target(e)))?;
-    let saved = Saved::select(&device, &request.save)
-        .map_err(|e| untouched(InstallCause::Saved(e)))?;
+    let device = BlockDevice::open(&path).map_err(|e| untouched(InstallCause::Target(e)))?;
+    let saved =
+        Saved::select(&device, &request.save).map_err(|e| untouched(InstallCause::Saved(e)))?;
     let image = Pipeline::start(stream, check, Decoding::Detect, cancel);
     let name = image.name().to_owned();
-    let mut editor = request.boot.map(|editor| MountedBoot { device: path.clone(), editor });
+    let mut editor = request.boot.map(|editor| MountedBoot {
+        device: path.clone(),
+        editor,
+    });
     let editor = editor.as_mut().map(|editor| editor as &mut dyn Customise);
-    let target = Target { disk: &device, path: &path, saved: &saved, on_error: request.on_error };
+    let target = Target {
+        disk: &device,
+        path: &path,
+        saved: &saved,
+        on_error: request.on_error,
+    };
     let sealed = target.run(image, editor, observer)?;
     let reread = device.reread_table().is_ok();
     observer.event(Progress::Done);
-    Ok(Installed { image: name, trust: sealed.trust, size: sealed.size, saved: sealed.saved, reread })
+    Ok(Installed {
+        image: name,
+        trust: sealed.trust,
+        size: sealed.size,
+        saved: sealed.saved,
+        reread,
+    })
 }
 
 fn source_cause(error: SourceError) -> InstallCause {
@@ -229,7 +247,9 @@ impl Target<'_> {
         let head = Head::take(&mut image)
             .and_then(|head| head.check(self.disk, self.saved).map(|()| head))
             .map_err(|e| self.error(DiskState::Untouched, e))?;
-        observer.event(Progress::Started { target: self.path.display().to_string() });
+        observer.event(Progress::Started {
+            target: self.path.display().to_string(),
+        });
         self.write(head, image, editor, observer)
             .map_err(|error| self.error(self.clear(), error))
     }
@@ -241,8 +261,7 @@ impl Target<'_> {
         editor: Option<&mut dyn Customise>,
         observer: &dyn Observer,
     ) -> Result<Sealed, SealError> {
-        let written =
-            Interim::write(self.disk, self.saved)?.copy(head, &mut image, observer)?;
+        let written = Interim::write(self.disk, self.saved)?.copy(head, &mut image, observer)?;
         let proof = image.finish().map_err(SealError::Image)?;
         written.verified(proof).customise(editor)?.seal(observer)
     }
@@ -252,14 +271,20 @@ impl Target<'_> {
         match self.on_error {
             OnError::Preserve => DiskState::Preserved,
             OnError::Clear => match Interim::write(self.disk, self.saved) {
-                Ok(_) => DiskState::Unbootable { saved: self.saved.count() },
+                Ok(_) => DiskState::Unbootable {
+                    saved: self.saved.count(),
+                },
                 Err(_) => DiskState::Unknown,
             },
         }
     }
 
     fn error(&self, state: DiskState, error: SealError) -> InstallError {
-        InstallError { device: self.path.to_owned(), state, source: seal_cause(error) }
+        InstallError {
+            device: self.path.to_owned(),
+            state,
+            source: seal_cause(error),
+        }
     }
 }
 

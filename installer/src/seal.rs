@@ -1,9 +1,9 @@
 //! The order of an install as a chain of types, each made from the one before, by value:
 //!
-//! [`Head`] + `Saved` → [`Interim`] → [`Written`] → [`VerifiedDisk`] → [`Customised`] → sealed.
+//! `Head` + `Saved` → `Interim` → `Written` → `VerifiedDisk` → `Customised` → `Sealed`.
 //!
 //! The image's first MiB (MBR, partition table, boot code) stays in memory until every other byte
-//! is on the disk, verified, customised and flushed. Until [`Customised::seal`] the disk has no
+//! is on the disk, verified, customised and flushed. Until `Customised::seal` the disk has no
 //! boot code and a table of saved partitions only: cut off at any write, it does not boot.
 
 use std::io;
@@ -65,7 +65,11 @@ pub enum SealError {
 }
 
 fn disk_error(what: &'static str, offset: u64) -> impl Fn(io::Error) -> SealError {
-    move |source| SealError::Disk { what, offset, source }
+    move |source| SealError::Disk {
+        what,
+        offset,
+        source,
+    }
 }
 
 /// Edits what was written, before it becomes bootable.
@@ -96,21 +100,32 @@ impl Head {
             Some(sector) => Table::of_image(bytes, sector),
             None => Err(GptError::NoSignature),
         };
-        Ok(Self { table, sector, chunk })
+        Ok(Self {
+            table,
+            sector,
+            chunk,
+        })
     }
 
     /// Everything that can be known to go wrong before the disk is touched.
     pub(crate) fn check(&self, disk: &dyn Disk, saved: &Saved) -> Result<(), SealError> {
         match self.sector {
             Some(image) if image != disk.sector_size() => {
-                return Err(SealError::SectorSize { image, disk: disk.sector_size() });
+                return Err(SealError::SectorSize {
+                    image,
+                    disk: disk.sector_size(),
+                });
             }
             _ => {}
         }
         if let Ok(table) = &self.table {
             // The image's own backup table is its last sector.
             let sectors = table.other.saturating_add(1);
-            check_reach(sectors.saturating_mul(table.sector.bytes().into()), disk, saved)?;
+            check_reach(
+                sectors.saturating_mul(table.sector.bytes().into()),
+                disk,
+                saved,
+            )?;
         }
         if saved.count() > 0 {
             let no_table = |e: &GptError| SealError::Saved(SavedError::NoImageTable(e.clone()));
@@ -128,7 +143,10 @@ impl Head {
 /// Refuses data up to `end` if that is beyond the disk or in a saved partition.
 fn check_reach(end: u64, disk: &dyn Disk, saved: &Saved) -> Result<(), SealError> {
     if end > disk.len() {
-        return Err(SealError::TooSmall { need: end, have: disk.len() });
+        return Err(SealError::TooSmall {
+            need: end,
+            have: disk.len(),
+        });
     }
     match saved.start() {
         Some(start) if end > start => {
@@ -157,7 +175,11 @@ impl<'d> Interim<'d> {
         flush(disk)?;
         let mut head = vec![0u8; usize::try_from(HEAD).unwrap_or_default()];
         put(&mut head, 0, &gpt::protective_mbr(&[0; 440], sectors));
-        put(&mut head, disk.sector_size().bytes() as usize, &rendered.primary);
+        put(
+            &mut head,
+            disk.sector_size().bytes() as usize,
+            &rendered.primary,
+        );
         write(disk, 0, &head)?;
         flush(disk)?;
         Ok(Self { disk, saved })
@@ -170,7 +192,10 @@ impl<'d> Interim<'d> {
         image: &mut Pipeline,
         observer: &dyn Observer,
     ) -> Result<Written<'d>, SealError> {
-        let mut writer = Writer { disk: self.disk, zero: 0..0 };
+        let mut writer = Writer {
+            disk: self.disk,
+            zero: 0..0,
+        };
         let mut size = head.bytes().len() as u64;
         while let Some(chunk) = image.next().map_err(SealError::Image)? {
             size = chunk.offset.saturating_add(chunk.len() as u64);
@@ -180,7 +205,12 @@ impl<'d> Interim<'d> {
         }
         writer.write_zeroes()?;
         flush(self.disk)?;
-        Ok(Written { disk: self.disk, saved: self.saved, head, size })
+        Ok(Written {
+            disk: self.disk,
+            saved: self.saved,
+            head,
+            size,
+        })
     }
 }
 
@@ -237,7 +267,10 @@ pub(crate) struct Written<'d> {
 impl<'d> Written<'d> {
     /// The source was read to its end, and somebody vouches for all of it.
     pub(crate) fn verified(self, proof: Verified) -> VerifiedDisk<'d> {
-        VerifiedDisk { written: self, proof }
+        VerifiedDisk {
+            written: self,
+            proof,
+        }
     }
 }
 
@@ -255,7 +288,9 @@ impl<'d> VerifiedDisk<'d> {
     ) -> Result<Customised<'d>, SealError> {
         let Written { disk, head, .. } = &self.written;
         if let Some(editor) = editor {
-            editor.customise(*disk, head.table.as_ref()).map_err(SealError::Boot)?;
+            editor
+                .customise(*disk, head.table.as_ref())
+                .map_err(SealError::Boot)?;
             flush(*disk)?;
         }
         Ok(Customised { disk: self })
@@ -282,7 +317,16 @@ impl Customised<'_> {
     /// to the disk's size and holds them as well.
     pub(crate) fn seal(self, observer: &dyn Observer) -> Result<Sealed, SealError> {
         observer.event(Progress::Sealing);
-        let VerifiedDisk { written: Written { disk, saved, head, size }, proof } = self.disk;
+        let VerifiedDisk {
+            written:
+                Written {
+                    disk,
+                    saved,
+                    head,
+                    size,
+                },
+            proof,
+        } = self.disk;
         let mut bytes = head.bytes().to_vec();
         let sector = disk.sector_size().bytes() as usize;
         bytes.resize(bytes.len().next_multiple_of(sector), 0);
@@ -294,7 +338,11 @@ impl Customised<'_> {
         flush(disk)?;
         write(disk, 0, bytes.get(..start).unwrap_or(&bytes))?;
         flush(disk)?;
-        Ok(Sealed { trust: proof.trust().clone(), size, saved: saved.count() })
+        Ok(Sealed {
+            trust: proof.trust().clone(),
+            size,
+            saved: saved.count(),
+        })
     }
 }
 
@@ -317,13 +365,17 @@ fn merge(disk: &dyn Disk, saved: &Saved, head: &Head, bytes: &mut [u8]) -> Resul
 
 /// Copies `part` to `at`. Both are ours: a head always has room for a table.
 fn put(bytes: &mut [u8], at: usize, part: &[u8]) {
-    if let Some(to) = bytes.get_mut(at..).and_then(|rest| rest.get_mut(..part.len())) {
+    if let Some(to) = bytes
+        .get_mut(at..)
+        .and_then(|rest| rest.get_mut(..part.len()))
+    {
         to.copy_from_slice(part);
     }
 }
 
 fn write(disk: &dyn Disk, offset: u64, data: &[u8]) -> Result<(), SealError> {
-    disk.write_at(offset, data).map_err(disk_error("write", offset))
+    disk.write_at(offset, data)
+        .map_err(disk_error("write", offset))
 }
 
 /// Writes data whose end may be no sector border, filled up with zeroes.
@@ -345,6 +397,3 @@ fn write_padded(disk: &dyn Disk, offset: u64, data: &[u8]) -> Result<(), SealErr
 fn flush(disk: &dyn Disk) -> Result<(), SealError> {
     disk.flush().map_err(disk_error("flush", 0))
 }
-
-#[cfg(test)]
-mod tests;

@@ -16,7 +16,13 @@ pub(super) struct Input<R> {
 
 impl<R: BufRead> Input<R> {
     pub(super) fn new(inner: R) -> Self {
-        Self { inner, ahead: Vec::new(), used: 0, consumed: 0, failed: false }
+        Self {
+            inner,
+            ahead: Vec::new(),
+            used: 0,
+            consumed: 0,
+            failed: false,
+        }
     }
 
     /// Bytes consumed so far.

@@ -124,27 +124,38 @@ impl<R: BufRead> Decoder<R> {
     /// Looks at the first bytes and sets up their decoder.
     pub(crate) fn detect(reader: R) -> Result<Self, DecodeError> {
         let mut input = Input::new(reader);
-        let start =
-            input.peek(magic::LEN).map_err(|source| DecodeError::Input { at: 0, source })?;
+        let start = input
+            .peek(magic::LEN)
+            .map_err(|source| DecodeError::Input { at: 0, source })?;
         if start.is_empty() {
             return Err(DecodeError::Empty);
         }
         let format = magic::format_of(start).map_err(|what| DecodeError::Unsupported { what })?;
-        Ok(Self { format, member: Some(Member::new(format, input)?) })
+        Ok(Self {
+            format,
+            member: Some(Member::new(format, input)?),
+        })
     }
 
     /// Takes the bytes as they are, whatever they look like.
     pub(crate) fn as_is(reader: R) -> Self {
-        Self { format: Format::Raw, member: Some(Member::Raw(Input::new(reader))) }
+        Self {
+            format: Format::Raw,
+            member: Some(Member::Raw(Input::new(reader))),
+        }
     }
 
     /// The next raw bytes; 0 only at the proper end of everything.
     pub(crate) fn read(&mut self, buf: &mut [u8]) -> Result<usize, DecodeError> {
         loop {
-            let Some(member) = &mut self.member else { return Ok(0) };
+            let Some(member) = &mut self.member else {
+                return Ok(0);
+            };
             match member.read(buf) {
                 Ok(0) => {
-                    let Some(member) = self.member.take() else { return Ok(0) };
+                    let Some(member) = self.member.take() else {
+                        return Ok(0);
+                    };
                     self.member = self.next_member(member)?;
                 }
                 Ok(n) => return Ok(n),
@@ -169,8 +180,9 @@ impl<R: BufRead> Decoder<R> {
         if format == Format::Xz {
             skip_xz_padding(&mut input)?;
         }
-        let start =
-            input.peek(magic::LEN).map_err(|source| DecodeError::Input { at, source })?;
+        let start = input
+            .peek(magic::LEN)
+            .map_err(|source| DecodeError::Input { at, source })?;
         if start.is_empty() {
             Ok(None)
         } else if magic::format_of(start) == Ok(format) {
@@ -185,7 +197,9 @@ impl<R: BufRead> Decoder<R> {
 fn skip_xz_padding<R: BufRead>(input: &mut Input<R>) -> Result<(), DecodeError> {
     loop {
         let at = input.consumed();
-        let next = input.peek(4).map_err(|source| DecodeError::Input { at, source })?;
+        let next = input
+            .peek(4)
+            .map_err(|source| DecodeError::Input { at, source })?;
         if next != [0; 4] {
             return Ok(());
         }
@@ -205,7 +219,9 @@ impl<R: BufRead> Member<R> {
                 Self::Xz(XzDecoder::new_stream(input, stream))
             }
             Format::Zstd => Self::Zstd(
-                zstd::stream::read::Decoder::with_buffer(input).map_err(corrupt)?.single_frame(),
+                zstd::stream::read::Decoder::with_buffer(input)
+                    .map_err(corrupt)?
+                    .single_frame(),
             ),
         })
     }
@@ -256,11 +272,20 @@ fn classify<R: BufRead>(format: Format, input: &Input<R>, error: io::Error) -> D
     if error.kind() == io::ErrorKind::UnexpectedEof {
         return DecodeError::Truncated { format, at };
     }
-    let inner = error.get_ref().and_then(|e| e.downcast_ref::<liblzma::stream::Error>());
+    let inner = error
+        .get_ref()
+        .and_then(|e| e.downcast_ref::<liblzma::stream::Error>());
     if matches!(inner, Some(liblzma::stream::Error::MemLimit)) {
-        return DecodeError::Memory { format, limit: XZ_MEMORY };
+        return DecodeError::Memory {
+            format,
+            limit: XZ_MEMORY,
+        };
     }
-    DecodeError::Corrupt { format, at, source: error }
+    DecodeError::Corrupt {
+        format,
+        at,
+        source: error,
+    }
 }
 
 #[cfg(test)]

@@ -18,14 +18,21 @@ impl AlignedBuf {
     pub(crate) fn zeroed(len: usize) -> Self {
         let storage = vec![0u8; len.saturating_add(ALIGN)];
         let start = storage.as_ptr().align_offset(ALIGN).min(ALIGN);
-        Self { storage, start, len }
+        Self {
+            storage,
+            start,
+            len,
+        }
     }
 }
 
 impl Deref for AlignedBuf {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
-        self.storage.get(self.start..).and_then(|s| s.get(..self.len)).unwrap_or_default()
+        self.storage
+            .get(self.start..)
+            .and_then(|s| s.get(..self.len))
+            .unwrap_or_default()
     }
 }
 

@@ -64,7 +64,10 @@ pub(super) struct Kernel {
 
 impl Default for Kernel {
     fn default() -> Self {
-        Self { sys: "/sys".into(), proc: "/proc".into() }
+        Self {
+            sys: "/sys".into(),
+            proc: "/proc".into(),
+        }
     }
 }
 
@@ -87,7 +90,11 @@ impl Node {
 
 /// The device node of a sysfs directory or name; the kernel writes `!` for `/` in names.
 fn dev_path(dir: &Path) -> PathBuf {
-    let name = dir.file_name().unwrap_or_default().to_string_lossy().replace('!', "/");
+    let name = dir
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .replace('!', "/");
     Path::new("/dev").join(name)
 }
 
@@ -98,7 +105,8 @@ impl Kernel {
 
     /// Whether the device `MAJOR:MINOR` is a partition of another.
     pub(super) fn is_partition(&self, number: &str) -> bool {
-        self.dir(number).is_ok_and(|dir| dir.join("partition").exists())
+        self.dir(number)
+            .is_ok_and(|dir| dir.join("partition").exists())
     }
 
     /// Every use of the disk `MAJOR:MINOR` and of its partitions.
@@ -116,7 +124,10 @@ impl Kernel {
         for node in &nodes {
             for holder in list(&node.dir.join("holders"))? {
                 let holder = dev_path(&holder);
-                uses.push(Use::Holder { device: node.path.clone(), holder });
+                uses.push(Use::Holder {
+                    device: node.path.clone(),
+                    holder,
+                });
             }
         }
         uses.extend(self.loops(&nodes)?);
@@ -129,14 +140,22 @@ impl Kernel {
         let mut uses = Vec::new();
         for line in text.lines() {
             let mut fields = line.split(' ').skip(2);
-            let (Some(number), Some(point)) = (fields.next(), fields.nth(1)) else { continue };
+            let (Some(number), Some(point)) = (fields.next(), fields.nth(1)) else {
+                continue;
+            };
             // Some file systems (btrfs) show a number of their own; their source is the device.
-            let source = fields.skip_while(|field| *field != "-").nth(2).map(unescape);
+            let source = fields
+                .skip_while(|field| *field != "-")
+                .nth(2)
+                .map(unescape);
             let found = nodes.iter().find(|node| {
                 node.number == number || source.as_deref().is_some_and(|s| is_path_of(s, node))
             });
             if let Some(node) = found {
-                uses.push(Use::Mounted { device: node.path.clone(), at: unescape(point).into() });
+                uses.push(Use::Mounted {
+                    device: node.path.clone(),
+                    at: unescape(point).into(),
+                });
             }
         }
         Ok(uses)
@@ -148,18 +167,31 @@ impl Kernel {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             text => text?,
         };
-        let paths = text.lines().skip(1).filter_map(|line| line.split_whitespace().next());
+        let paths = text
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_whitespace().next());
         let used = |path: &str| nodes.iter().find(|node| is_path_of(&unescape(path), node));
-        Ok(paths.filter_map(used).map(|node| Use::Swap { device: node.path.clone() }).collect())
+        Ok(paths
+            .filter_map(used)
+            .map(|node| Use::Swap {
+                device: node.path.clone(),
+            })
+            .collect())
     }
 
     fn loops(&self, nodes: &[Node]) -> io::Result<Vec<Use>> {
         let mut uses = Vec::new();
         for dir in list(&self.sys.join("block"))? {
-            let Ok(backing) = fs::read_to_string(dir.join("loop/backing_file")) else { continue };
+            let Ok(backing) = fs::read_to_string(dir.join("loop/backing_file")) else {
+                continue;
+            };
             let backing = backing.trim_end_matches('\n');
             if let Some(node) = nodes.iter().find(|node| is_path_of(backing, node)) {
-                uses.push(Use::Loop { device: node.path.clone(), by: dev_path(&dir) });
+                uses.push(Use::Loop {
+                    device: node.path.clone(),
+                    by: dev_path(&dir),
+                });
             }
         }
         Ok(uses)

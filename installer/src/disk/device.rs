@@ -78,10 +78,15 @@ pub fn sector_size_of(path: &Path) -> Result<SectorSize, TargetError> {
 
 /// Opens a block device; the file and `MAJOR:MINOR`.
 fn open(path: &Path, options: &OpenOptions) -> Result<(File, String), TargetError> {
-    let at = |source| TargetError::Open { device: path.to_owned(), source };
+    let at = |source| TargetError::Open {
+        device: path.to_owned(),
+        source,
+    };
     let meta = std::fs::metadata(path).map_err(at)?;
     if !meta.file_type().is_block_device() {
-        return Err(TargetError::NotABlockDevice { device: path.to_owned() });
+        return Err(TargetError::NotABlockDevice {
+            device: path.to_owned(),
+        });
     }
     let file = options.open(path).map_err(at)?;
     let rdev = file.metadata().map_err(at)?.rdev();
@@ -89,10 +94,14 @@ fn open(path: &Path, options: &OpenOptions) -> Result<(File, String), TargetErro
 }
 
 fn sector_size(path: &Path, file: &File) -> Result<SectorSize, TargetError> {
-    let bytes = sys::logical_sector_size(file)
-        .map_err(|source| TargetError::Open { device: path.to_owned(), source })?;
-    SectorSize::from_bytes(bytes)
-        .ok_or_else(|| TargetError::SectorSize { device: path.to_owned(), bytes })
+    let bytes = sys::logical_sector_size(file).map_err(|source| TargetError::Open {
+        device: path.to_owned(),
+        source,
+    })?;
+    SectorSize::from_bytes(bytes).ok_or_else(|| TargetError::SectorSize {
+        device: path.to_owned(),
+        bytes,
+    })
 }
 
 /// A whole disk, held exclusively.
@@ -108,7 +117,10 @@ impl BlockDevice {
     /// Opens `path` for writing, unless it or a partition on it is in use.
     pub fn open(path: &Path) -> Result<Self, TargetError> {
         let device = || path.to_owned();
-        let at = |source| TargetError::Open { device: path.to_owned(), source };
+        let at = |source| TargetError::Open {
+            device: path.to_owned(),
+            source,
+        };
         let kernel = Kernel::default();
         let (_, number) = open(path, OpenOptions::new().read(true))?;
         if kernel.is_partition(&number) {
@@ -116,15 +128,26 @@ impl BlockDevice {
         }
         let uses = kernel.uses(&number).map_err(at)?;
         if !uses.is_empty() {
-            return Err(TargetError::Busy { device: device(), uses });
+            return Err(TargetError::Busy {
+                device: device(),
+                uses,
+            });
         }
         let mut file = open_exclusive(path)?;
         let sector = sector_size(path, &file)?;
         let len = file.seek(SeekFrom::End(0)).map_err(at)?;
         if len < MIN_LEN {
-            return Err(TargetError::TooSmall { device: device(), len });
+            return Err(TargetError::TooSmall {
+                device: device(),
+                len,
+            });
         }
-        Ok(Self { path: device(), file, len, sector })
+        Ok(Self {
+            path: device(),
+            file,
+            len,
+            sector,
+        })
     }
 
     /// The device node.
@@ -167,9 +190,7 @@ fn open_exclusive(path: &Path) -> Result<File, TargetError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     let opened = match open(path, options.custom_flags(O_EXCL | O_DIRECT)) {
-        Err(TargetError::Open { source, .. })
-            if source.kind() == io::ErrorKind::InvalidInput =>
-        {
+        Err(TargetError::Open { source, .. }) if source.kind() == io::ErrorKind::InvalidInput => {
             open(path, options.custom_flags(O_EXCL))
         }
         opened => opened,
@@ -179,7 +200,10 @@ fn open_exclusive(path: &Path) -> Result<File, TargetError> {
         Err(TargetError::Open { device, source })
             if source.kind() == io::ErrorKind::ResourceBusy =>
         {
-            Err(TargetError::Busy { device, uses: Vec::new() })
+            Err(TargetError::Busy {
+                device,
+                uses: Vec::new(),
+            })
         }
         Err(error) => Err(error),
     }
@@ -200,7 +224,10 @@ impl Disk for BlockDevice {
         }
         self.bounce(offset, buf.len(), |piece, at, done| {
             self.file.read_exact_at(piece, at)?;
-            match buf.get_mut(done..).and_then(|rest| rest.get_mut(..piece.len())) {
+            match buf
+                .get_mut(done..)
+                .and_then(|rest| rest.get_mut(..piece.len()))
+            {
                 Some(to) => to.copy_from_slice(piece),
                 None => return Err(io::ErrorKind::InvalidInput.into()),
             }

@@ -151,7 +151,11 @@ impl Header {
             return Err(GptError::NoSignature);
         }
         let len = le32(bytes, 12)? as usize;
-        let mut covered = bytes.get(..len).filter(|_| len >= HEADER_LEN).ok_or(GptError::Header)?.to_vec();
+        let mut covered = bytes
+            .get(..len)
+            .filter(|_| len >= HEADER_LEN)
+            .ok_or(GptError::Header)?
+            .to_vec();
         covered.get_mut(16..20).ok_or(GptError::Header)?.fill(0);
         if CRC32.checksum(&covered) != le32(bytes, 16)? || le64(bytes, 24)? != lba {
             return Err(GptError::Header);
@@ -219,13 +223,21 @@ impl Table {
         let header = head.get(at..at + at).ok_or(GptError::NoSignature)?;
         let header = Header::parse(header, 1, sector)?;
         let start = usize::try_from(header.array_offset).map_err(|_| GptError::Entries)?;
-        let array = head.get(start..).and_then(|rest| rest.get(..header.array_len));
+        let array = head
+            .get(start..)
+            .and_then(|rest| rest.get(..header.array_len));
         let array = array.ok_or(GptError::Entries)?;
         header.with_entries(array)
     }
 
+    /// How many entries are written: as many as before, and room for the highest number.
+    fn room(&self) -> u32 {
+        let highest = self.entries.keys().next_back().copied().unwrap_or(0);
+        self.slots.max(highest).max(MIN_SLOTS)
+    }
+
     fn array_sectors(&self) -> u64 {
-        let len = u64::from(self.slots.max(MIN_SLOTS)) * ENTRY_LEN as u64;
+        let len = u64::from(self.room()) * ENTRY_LEN as u64;
         len.div_ceil(self.sector.bytes().into())
     }
 
@@ -233,7 +245,10 @@ impl Table {
     pub(crate) fn usable(&self, sectors: u64) -> Result<(u64, u64), GptError> {
         let first = 2 + self.array_sectors();
         if first * u64::from(self.sector.bytes()) > HEAD {
-            return Err(GptError::Field { field: "NumberOfPartitionEntries", value: self.slots.into() });
+            return Err(GptError::Field {
+                field: "NumberOfPartitionEntries",
+                value: self.slots.into(),
+            });
         }
         match sectors.checked_sub(2 + self.array_sectors()) {
             Some(last) if last > first => Ok((first, last)),
@@ -251,16 +266,25 @@ impl Table {
                 return Err(GptError::Outside { number });
             }
             if let Some(first) = guids.insert(entry.guid, number) {
-                return Err(GptError::DuplicateGuid { first, second: number });
+                return Err(GptError::DuplicateGuid {
+                    first,
+                    second: number,
+                });
             }
             if let Some((first, _)) = starts.insert(entry.first, (number, entry.last)) {
-                return Err(GptError::Overlap { first, second: number });
+                return Err(GptError::Overlap {
+                    first,
+                    second: number,
+                });
             }
         }
         let spans: BTreeSet<_> = starts.iter().map(|(s, (n, e))| (*s, *e, *n)).collect();
         for (a, b) in spans.iter().zip(spans.iter().skip(1)) {
             if a.1 >= b.0 {
-                return Err(GptError::Overlap { first: a.2, second: b.2 });
+                return Err(GptError::Overlap {
+                    first: a.2,
+                    second: b.2,
+                });
             }
         }
         Ok(())
@@ -271,10 +295,13 @@ impl Table {
         self.check(sectors)?;
         let sector = self.sector.bytes() as usize;
         let array_sectors = self.array_sectors();
-        let slots = self.slots.max(MIN_SLOTS);
+        let slots = self.room();
         let mut array = Vec::new();
         for number in 1..=slots {
-            let entry = self.entries.get(&number).map_or(vec![0; ENTRY_LEN], Entry::render);
+            let entry = self
+                .entries
+                .get(&number)
+                .map_or(vec![0; ENTRY_LEN], Entry::render);
             array.extend_from_slice(&entry);
         }
         let crc = CRC32.checksum(&array);
@@ -284,10 +311,21 @@ impl Table {
         primary.extend_from_slice(&array);
         let mut backup = array;
         backup.extend_from_slice(&self.header(sectors - 1, 1, backup_array, crc, sectors)?);
-        Ok(Rendered { primary, backup, backup_offset: backup_array * sector as u64 })
+        Ok(Rendered {
+            primary,
+            backup,
+            backup_offset: backup_array * sector as u64,
+        })
     }
 
-    fn header(&self, own: u64, other: u64, array: u64, crc: u32, sectors: u64) -> Result<Vec<u8>, GptError> {
+    fn header(
+        &self,
+        own: u64,
+        other: u64,
+        array: u64,
+        crc: u32,
+        sectors: u64,
+    ) -> Result<Vec<u8>, GptError> {
         let (first, last) = self.usable(sectors)?;
         let mut out = Vec::with_capacity(self.sector.bytes() as usize);
         out.extend_from_slice(SIGNATURE);
@@ -299,7 +337,7 @@ impl Table {
         }
         out.extend_from_slice(&self.disk_guid);
         out.extend_from_slice(&array.to_le_bytes());
-        out.extend_from_slice(&self.slots.max(MIN_SLOTS).to_le_bytes());
+        out.extend_from_slice(&self.room().to_le_bytes());
         out.extend_from_slice(&128u32.to_le_bytes());
         out.extend_from_slice(&crc.to_le_bytes());
         let checksum = CRC32.checksum(&out).to_le_bytes();
@@ -313,9 +351,12 @@ impl Table {
 
 /// The sector size that an image's table is made for, by where its signature is.
 pub(crate) fn sector_size_of_image(head: &[u8]) -> Option<SectorSize> {
-    [SectorSize::B512, SectorSize::B4096].into_iter().find(|sector| {
-        head.get(sector.bytes() as usize..).is_some_and(|rest| rest.starts_with(SIGNATURE))
-    })
+    [SectorSize::B512, SectorSize::B4096]
+        .into_iter()
+        .find(|sector| {
+            head.get(sector.bytes() as usize..)
+                .is_some_and(|rest| rest.starts_with(SIGNATURE))
+        })
 }
 
 /// An MBR that marks a disk of `sectors` sectors as GPT (UEFI 2.10 section 5.2.3), with `code`
@@ -323,7 +364,9 @@ pub(crate) fn sector_size_of_image(head: &[u8]) -> Option<SectorSize> {
 pub(crate) fn protective_mbr(code: &[u8; 440], sectors: u64) -> [u8; 512] {
     let mut mbr = [0u8; 512];
     let size = u32::try_from(sectors.saturating_sub(1)).unwrap_or(u32::MAX);
-    let mut record = [0, 0x00, 0x02, 0x00, 0xee, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0, 0, 0, 0];
+    let mut record = [
+        0, 0x00, 0x02, 0x00, 0xee, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0, 0, 0, 0,
+    ];
     record[12..].copy_from_slice(&size.to_le_bytes());
     mbr[..440].copy_from_slice(code);
     mbr[446..462].copy_from_slice(&record);
@@ -336,11 +379,15 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 }
 
 fn le32(bytes: &[u8], at: usize) -> Result<u32, GptError> {
-    array(bytes, at).map(u32::from_le_bytes).ok_or(GptError::Header)
+    array(bytes, at)
+        .map(u32::from_le_bytes)
+        .ok_or(GptError::Header)
 }
 
 fn le64(bytes: &[u8], at: usize) -> Result<u64, GptError> {
-    array(bytes, at).map(u64::from_le_bytes).ok_or(GptError::Header)
+    array(bytes, at)
+        .map(u64::from_le_bytes)
+        .ok_or(GptError::Header)
 }
 
 #[cfg(test)]

@@ -35,10 +35,16 @@ pub enum BootError {
         source: io::Error,
     },
     /// None of the image's file systems has the label.
-    #[error("the image has no ext4 or XFS file system with the label `{}`", boot::LABEL)]
+    #[error(
+        "the image has no ext4 or XFS file system with the label `{}`",
+        boot::LABEL
+    )]
     None,
     /// Several have it.
-    #[error("the file systems of partitions {numbers:?} all have the label `{}`", boot::LABEL)]
+    #[error(
+        "the file systems of partitions {numbers:?} all have the label `{}`",
+        boot::LABEL
+    )]
     Several {
         /// Their numbers.
         numbers: Vec<u32>,
@@ -90,7 +96,9 @@ pub(crate) fn find(disk: &dyn Disk, table: &Table) -> Result<BootPlace, BootErro
     let mut found = Vec::new();
     for (&number, entry) in &table.entries {
         let offset = entry.first.saturating_mul(sector);
-        let len = (entry.last - entry.first).saturating_add(1).saturating_mul(sector);
+        let len = (entry.last - entry.first)
+            .saturating_add(1)
+            .saturating_mul(sector);
         // Too small for a superblock: a BIOS boot or similar partition.
         if len < 64 * 1024 || offset.saturating_add(len) > disk.len() {
             continue;
@@ -107,9 +115,9 @@ pub(crate) fn find(disk: &dyn Disk, table: &Table) -> Result<BootPlace, BootErro
     match found.as_slice() {
         [(_, place)] => Ok(*place),
         [] => Err(BootError::None),
-        several => {
-            Err(BootError::Several { numbers: several.iter().map(|(number, _)| *number).collect() })
-        }
+        several => Err(BootError::Several {
+            numbers: several.iter().map(|(number, _)| *number).collect(),
+        }),
     }
 }
 
@@ -121,7 +129,9 @@ pub(crate) fn edit_mounted(
     edit: &mut (dyn FnMut(&Path) -> Result<(), Box<dyn Error + Send + Sync>> + Send),
 ) -> Result<(), BootError> {
     std::thread::scope(|scope| {
-        scope.spawn(|| edit_in_namespace(device, place, sector, edit)).join()
+        scope
+            .spawn(|| edit_in_namespace(device, place, sector, edit))
+            .join()
     })
     .unwrap_or(Err(BootError::Died))
 }
@@ -134,11 +144,17 @@ fn edit_in_namespace(
 ) -> Result<(), BootError> {
     private_namespace().map_err(|e| BootError::Namespace(e.into()))?;
     let failed = |what| {
-        move |source: io::Error| BootError::Mount { what, device: device.to_owned(), source }
+        move |source: io::Error| BootError::Mount {
+            what,
+            device: device.to_owned(),
+            source,
+        }
     };
     let mut point = MountPoint::new().map_err(failed("mount"))?;
-    let (_loop_device, node) = attach(device, place, sector)
-        .map_err(|source| BootError::Loop { device: device.to_owned(), source })?;
+    let (_loop_device, node) = attach(device, place, sector).map_err(|source| BootError::Loop {
+        device: device.to_owned(),
+        source,
+    })?;
     point.mount(&node, place.kind).map_err(failed("mount"))?;
     let edited = edit(&point.path).map_err(BootError::Edit);
     // Unmounting writes everything back to the disk's cache; flushing that is the caller's.
@@ -154,8 +170,13 @@ struct MountPoint {
 
 impl MountPoint {
     fn new() -> io::Result<Self> {
-        let dir = tempfile::Builder::new().prefix("coreos-installer-boot-").tempdir()?;
-        Ok(Self { path: dir.keep(), mounted: false })
+        let dir = tempfile::Builder::new()
+            .prefix("coreos-installer-boot-")
+            .tempdir()?;
+        Ok(Self {
+            path: dir.keep(),
+            mounted: false,
+        })
     }
 
     fn mount(&mut self, node: &Path, kind: Kind) -> io::Result<()> {

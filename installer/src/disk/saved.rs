@@ -57,14 +57,19 @@ impl SaveFilter {
             .map(|text| {
                 glob::Pattern::new(text)
                     .map(Self::Label)
-                    .map_err(|source| SaveFilterError::Glob { text: text.to_owned(), source })
+                    .map_err(|source| SaveFilterError::Glob {
+                        text: text.to_owned(),
+                        source,
+                    })
             })
             .collect()
     }
 
     /// Reads a comma list of numbers and ranges: `5`, `5-7`, `5-`, `-7` (`--save-partindex`).
     pub fn indexes(list: &str) -> Result<Vec<Self>, SaveFilterError> {
-        list.split(',').map(|text| parse_range(text).map(Self::Index)).collect()
+        list.split(',')
+            .map(|text| parse_range(text).map(Self::Index))
+            .collect()
     }
 
     fn selects(&self, number: u32, entry: &Entry) -> bool {
@@ -76,7 +81,9 @@ impl SaveFilter {
 }
 
 fn parse_range(text: &str) -> Result<RangeInclusive<u32>, SaveFilterError> {
-    let wrong = || SaveFilterError::Index { text: text.to_owned() };
+    let wrong = || SaveFilterError::Index {
+        text: text.to_owned(),
+    };
     let number = |part: &str, open: u32| match part {
         "" => Ok(open),
         // `parse` takes a plus sign, too.
@@ -90,10 +97,14 @@ fn parse_range(text: &str) -> Result<RangeInclusive<u32>, SaveFilterError> {
         Some((first, last)) => number(first, 1)?..=number(last, u32::MAX)?,
     };
     if *range.start() == 0 || *range.end() == 0 {
-        return Err(SaveFilterError::Zero { text: text.to_owned() });
+        return Err(SaveFilterError::Zero {
+            text: text.to_owned(),
+        });
     }
     if range.is_empty() {
-        return Err(SaveFilterError::Reversed { text: text.to_owned() });
+        return Err(SaveFilterError::Reversed {
+            text: text.to_owned(),
+        });
     }
     Ok(range)
 }
@@ -164,15 +175,22 @@ impl Saved {
                 Label::Mbr | Label::None => {}
             }
         }
-        table.entries.retain(|number, entry| filters.iter().any(|f| f.selects(*number, entry)));
-        table.slots = table.entries.keys().next_back().copied().unwrap_or(0);
-        let saved = Self { table, sectors: disk.len() / u64::from(sector.bytes()) };
+        table
+            .entries
+            .retain(|number, entry| filters.iter().any(|f| f.selects(*number, entry)));
+        let saved = Self {
+            table,
+            sectors: disk.len() / u64::from(sector.bytes()),
+        };
         for (&number, entry) in &saved.table.entries {
             if entry.first.saturating_mul(sector.bytes().into()) < HEAD {
                 return Err(SavedError::InHead { number });
             }
         }
-        saved.table.check(saved.sectors).map_err(SavedError::Restore)?;
+        saved
+            .table
+            .check(saved.sectors)
+            .map_err(SavedError::Restore)?;
         Ok(saved)
     }
 
@@ -200,10 +218,13 @@ impl Saved {
         let mut merged = image.clone();
         let mut highest = merged.entries.keys().next_back().copied().unwrap_or(0);
         for (&number, entry) in &self.table.entries {
-            highest = if number > highest { number } else { highest.saturating_add(1) };
+            highest = if number > highest {
+                number
+            } else {
+                highest.saturating_add(1)
+            };
             merged.entries.insert(highest, entry.clone());
         }
-        merged.slots = merged.slots.max(highest);
         merged.check(self.sectors).map_err(SavedError::Restore)?;
         Ok(merged)
     }

@@ -22,7 +22,9 @@ pub(crate) fn runs(data: &[u8]) -> Vec<Run> {
     let mut at = 0;
     for grain in data.chunks(GRAIN) {
         let end = at + grain.len();
-        let zero = ZEROES.get(..grain.len()).is_some_and(|zeroes| zeroes == grain);
+        let zero = ZEROES
+            .get(..grain.len())
+            .is_some_and(|zeroes| zeroes == grain);
         match (runs.last_mut(), zero) {
             (Some(Run::Zero(run)), true) | (Some(Run::Data(run)), false) => run.end = end,
             (_, true) => runs.push(Run::Zero(at..end)),

@@ -1,0 +1,394 @@
+//! The crash model: an install onto a disk that records every write and flush, and then every
+//! state in which a power cut could have left it.
+
+use std::collections::BTreeMap;
+use std::io::{self, Cursor};
+use std::sync::{Mutex, OnceLock};
+
+use ::gpt::disk::LogicalBlockSize;
+use ::gpt::{GptConfig, mbr::ProtectiveMBR, partition::Partition, partition_types};
+use embed::digest::Sha256Digest;
+
+use super::*;
+use crate::disk::{HEAD, SectorSize};
+use crate::observe::Silent;
+use crate::source::{DigestAuthority, ExpectedDigest, ImageStream, Signature};
+
+const MIB: usize = 1024 * 1024;
+const IMAGE: usize = 6 * MIB;
+const DISK: usize = 16 * MIB;
+/// Where the test's configuration goes: somewhere in the image's boot partition.
+const MARK_AT: usize = 3 * MIB;
+const MARK: [u8; 512] = [0x77; 512];
+
+#[derive(Clone, Debug)]
+enum Op {
+    Write(usize, Vec<u8>),
+    Flush,
+}
+
+/// A disk in memory that keeps a record.
+struct Recorder {
+    bytes: Mutex<Vec<u8>>,
+    log: Mutex<Vec<Op>>,
+    /// Fails every write from this one on.
+    fail_from: usize,
+}
+
+impl Recorder {
+    fn new(bytes: Vec<u8>) -> Self {
+        Self {
+            bytes: Mutex::new(bytes),
+            log: Mutex::default(),
+            fail_from: usize::MAX,
+        }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.bytes.lock().unwrap().clone()
+    }
+
+    fn log(&self) -> Vec<Op> {
+        self.log.lock().unwrap().clone()
+    }
+}
+
+fn apply(bytes: &mut [u8], op: &Op) {
+    if let Op::Write(at, data) = op {
+        bytes[*at..at + data.len()].copy_from_slice(data);
+    }
+}
+
+impl Disk for Recorder {
+    fn len(&self) -> u64 {
+        DISK as u64
+    }
+
+    fn sector_size(&self) -> SectorSize {
+        SectorSize::B512
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let at = usize::try_from(offset).unwrap();
+        buf.copy_from_slice(&self.bytes.lock().unwrap()[at..at + buf.len()]);
+        Ok(())
+    }
+
+    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        assert!(
+            offset.is_multiple_of(512) && data.len().is_multiple_of(512),
+            "not whole sectors"
+        );
+        let op = Op::Write(usize::try_from(offset).unwrap(), data.to_vec());
+        let mut log = self.log.lock().unwrap();
+        if log.len() >= self.fail_from {
+            return Err(io::Error::other("the disk is broken"));
+        }
+        apply(&mut self.bytes.lock().unwrap(), &op);
+        log.push(op);
+        Ok(())
+    }
+
+    fn zero_range(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.write_at(offset, &vec![0; usize::try_from(len).unwrap()])
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.log.lock().unwrap().push(Op::Flush);
+        Ok(())
+    }
+}
+
+/// A bootable disk of `len` bytes with these partitions (MiB), every one full of `fill`.
+fn system(len: usize, fill: u8, parts: &[(&str, partition_types::Type, usize, usize)]) -> Vec<u8> {
+    let mut cursor = Cursor::new(vec![0u8; len]);
+    ProtectiveMBR::with_lb_size(u32::try_from(len / 512 - 1).unwrap())
+        .overwrite_lba0(&mut cursor)
+        .unwrap();
+    let mut table = GptConfig::new()
+        .writable(true)
+        .logical_block_size(LogicalBlockSize::Lb512)
+        .create_from_device(cursor, None)
+        .unwrap();
+    let entries: BTreeMap<u32, Partition> = (1..)
+        .zip(parts.iter().map(|(name, kind, from, to)| Partition {
+            part_type_guid: kind.clone(),
+            part_guid: uuid::Uuid::new_v4(),
+            first_lba: (from * MIB / 512) as u64,
+            last_lba: (to * MIB / 512 - 1) as u64,
+            flags: 0,
+            name: (*name).to_owned(),
+        }))
+        .collect();
+    table.update_partitions(entries).unwrap();
+    let mut bytes = table.write().unwrap().into_inner();
+    for (_, _, from, to) in parts {
+        bytes[from * MIB..to * MIB].fill(fill);
+    }
+    bytes[..440].fill(fill);
+    bytes
+}
+
+/// The image to install, the same at every call.
+fn image() -> Vec<u8> {
+    static IMAGE_BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    IMAGE_BYTES.get_or_init(make_image).clone()
+}
+
+fn make_image() -> Vec<u8> {
+    let efi = partition_types::EFI;
+    let linux = partition_types::LINUX_FS;
+    let mut bytes = system(
+        IMAGE,
+        0x11,
+        &[
+            ("ESP", efi, 1, 2),
+            ("boot", linux.clone(), 2, 4),
+            ("root", linux, 4, 5),
+        ],
+    );
+    bytes[4 * MIB..4 * MIB + 300_000].fill(0);
+    bytes
+}
+
+/// A disk with an old system, and `data` worth keeping; the same at every call.
+fn old_disk() -> Vec<u8> {
+    static DISK_BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    DISK_BYTES.get_or_init(make_old_disk).clone()
+}
+
+fn make_old_disk() -> Vec<u8> {
+    let (efi, linux) = (partition_types::EFI, partition_types::LINUX_FS);
+    system(
+        DISK,
+        0x22,
+        &[
+            ("old-esp", efi, 1, 3),
+            ("old-root", linux.clone(), 3, 9),
+            ("data", linux, 10, 12),
+        ],
+    )
+}
+
+fn pipeline(bytes: Vec<u8>, sha256: Sha256Digest) -> Pipeline {
+    let stream = ImageStream {
+        length: Some(bytes.len() as u64),
+        reader: Box::new(Cursor::new(bytes)),
+        name: "image".into(),
+        signature: Signature::Absent {
+            looked_at: "nowhere".into(),
+            status: None,
+        },
+        digest: Some(ExpectedDigest {
+            sha256,
+            authority: DigestAuthority::LiveMedium,
+        }),
+        sector_size: None,
+    };
+    let check = Check::prepare(&stream, SignaturePolicy::Require, &Keyring::empty()).unwrap();
+    Pipeline::start(stream, check, Decoding::Detect, &Cancel::new())
+}
+
+/// Writes [`MARK`] where a real editor would change files.
+struct Marker;
+
+impl Customise for Marker {
+    fn customise(
+        &mut self,
+        disk: &dyn Disk,
+        image: Result<&Table, &GptError>,
+    ) -> Result<(), BootError> {
+        assert_eq!(image.unwrap().entries.len(), 3);
+        disk.write_at(MARK_AT as u64, &MARK)
+            .map_err(|e| BootError::Edit(e.into()))
+    }
+}
+
+fn run(disk: &Recorder, sha256: Sha256Digest, save: &str) -> Result<Sealed, InstallError> {
+    let filters = if save.is_empty() {
+        Vec::new()
+    } else {
+        SaveFilter::labels(save).unwrap()
+    };
+    let saved = Saved::select(disk, &filters).unwrap();
+    let path = Path::new("/dev/test");
+    let target = Target {
+        disk,
+        path,
+        saved: &saved,
+        on_error: OnError::Clear,
+    };
+    target.run(pipeline(image(), sha256), Some(&mut Marker), &Silent)
+}
+
+/// Names of the partitions in the table that firmware would use: the primary, or else the backup.
+fn table_of(bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+    let config = GptConfig::new().logical_block_size(LogicalBlockSize::Lb512);
+    let disk = config.open_from_device(Cursor::new(bytes.to_vec())).ok()?;
+    let part = |p: &Partition| {
+        let (from, to) = (p.first_lba as usize * 512, (p.last_lba as usize + 1) * 512);
+        (p.name.clone(), bytes[from..to].to_vec())
+    };
+    Some(disk.partitions().values().map(part).collect())
+}
+
+fn boots(bytes: &[u8]) -> bool {
+    let bios = bytes[510..512] == [0x55, 0xaa] && bytes[..440].iter().any(|b| *b != 0);
+    let uefi = table_of(bytes).is_some_and(|parts| {
+        parts
+            .iter()
+            .any(|(name, _)| name == "ESP" || name == "old-esp")
+    });
+    bios || uefi
+}
+
+/// What the disk may be after a cut: the old system as it was, the new one as a whole, or nothing
+/// that boots. And the data is there in any case.
+fn assert_safe(state: &[u8], done: &[u8], keeps_data: bool, what: &str) {
+    if boots(state) {
+        let old = state[HEAD as usize..9 * MIB] == old_disk()[HEAD as usize..9 * MIB];
+        let new = state[HEAD as usize..IMAGE] == done[HEAD as usize..IMAGE];
+        assert!(
+            old || new,
+            "{what}: boots, but is neither the old nor the new system"
+        );
+    }
+    if keeps_data {
+        let parts = table_of(state).unwrap_or_else(|| panic!("{what}: no table"));
+        let data = parts.iter().find(|(name, _)| name == "data");
+        let (_, data) = data.unwrap_or_else(|| panic!("{what}: data is not in the table"));
+        assert!(
+            data.len() == 2 * MIB && data.iter().all(|b| *b == 0x22),
+            "{what}: data is lost"
+        );
+    }
+}
+
+/// Calls `check` on every state in which a cut may leave the disk: after every operation, with
+/// the writes since the last flush there, missing, alone, or but for one, and the last one torn.
+fn for_every_cut(log: &[Op], mut check: impl FnMut(&[u8], &str)) {
+    let mut durable = old_disk();
+    let mut pending: Vec<Op> = Vec::new();
+    for (n, op) in log.iter().enumerate() {
+        if let Op::Write(at, data) = op {
+            for part in [&data[..data.len() / 1024 * 512], &data[..512]] {
+                let mut torn = durable.clone();
+                pending.iter().for_each(|op| apply(&mut torn, op));
+                apply(&mut torn, &Op::Write(*at, part.to_vec()));
+                check(
+                    &torn,
+                    &format!("operation {n}, torn after {} bytes", part.len()),
+                );
+            }
+            pending.push(op.clone());
+        }
+        let mut states: Vec<(Vec<usize>, &str)> =
+            vec![((0..pending.len()).collect(), "all"), (vec![], "none")];
+        for one in 0..pending.len() {
+            states.push((vec![one], "one"));
+            states.push((
+                (0..pending.len()).filter(|other| *other != one).collect(),
+                "all but one",
+            ));
+        }
+        for (applied, what) in states {
+            let mut state = durable.clone();
+            applied.iter().for_each(|i| apply(&mut state, &pending[*i]));
+            check(
+                &state,
+                &format!("operation {n}, {what} of {} pending writes", pending.len()),
+            );
+        }
+        if matches!(op, Op::Flush) {
+            pending.iter().for_each(|op| apply(&mut durable, op));
+            pending.clear();
+        }
+    }
+    assert!(pending.is_empty(), "the last write was not flushed");
+}
+
+#[test]
+fn a_cut_at_any_time_leaves_nothing_bootable_or_all_of_it() {
+    for save in ["", "data"] {
+        let disk = Recorder::new(old_disk());
+        run(&disk, Sha256Digest::of(&image()), save).unwrap();
+        let done = disk.bytes();
+        assert!(boots(&done));
+        assert_eq!(done[MARK_AT..MARK_AT + 512], MARK);
+        for_every_cut(&disk.log(), |state, what| {
+            assert_safe(state, &done, !save.is_empty(), what)
+        });
+    }
+}
+
+#[test]
+fn nothing_of_an_unverified_image_is_ever_bootable() {
+    let disk = Recorder::new(old_disk());
+    let error = run(&disk, Sha256Digest::of(b"another image"), "data").unwrap_err();
+    assert!(
+        matches!(
+            error.source,
+            InstallCause::Seal(SealError::Image(ImageError::Verify(
+                VerifyError::Digest { .. }
+            )))
+        ),
+        "{error:?}"
+    );
+    assert_eq!(error.state, DiskState::Unbootable { saved: 1 });
+    // No state is complete: only the old system may boot.
+    for_every_cut(&disk.log(), |state, what| {
+        assert_safe(state, &[0; DISK], true, what)
+    });
+    let left = disk.bytes();
+    assert!(!boots(&left));
+    let names: Vec<_> = table_of(&left)
+        .unwrap()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(names, ["data"]);
+}
+
+#[test]
+fn without_partitions_to_keep_the_disk_is_the_image_bit_by_bit() {
+    let disk = Recorder::new(old_disk());
+    run(&disk, Sha256Digest::of(&image()), "").unwrap();
+    let mut expected = image();
+    expected[MARK_AT..MARK_AT + 512].copy_from_slice(&MARK);
+    assert!(disk.bytes()[..IMAGE] == expected[..]);
+}
+
+#[test]
+fn a_disk_that_fails_at_any_write_never_boots_half_written() {
+    let whole = Recorder::new(old_disk());
+    run(&whole, Sha256Digest::of(&image()), "data").unwrap();
+    let done = whole.bytes();
+    for fail_from in 0..whole.log().len() - 1 {
+        let disk = Recorder {
+            fail_from,
+            ..Recorder::new(old_disk())
+        };
+        let error = run(&disk, Sha256Digest::of(&image()), "data").unwrap_err();
+        assert!(
+            matches!(
+                &error.source,
+                InstallCause::Seal(SealError::Disk { .. } | SealError::Boot(BootError::Edit(_)))
+            ),
+            "{error:?}"
+        );
+        assert_eq!(error.state, DiskState::Unknown);
+        assert_safe(
+            &disk.bytes(),
+            &done,
+            true,
+            &format!("failing from operation {fail_from}"),
+        );
+    }
+}
+
+#[test]
+fn the_state_after_a_failure_is_said_in_words() {
+    let say = |state: DiskState| state.to_string();
+    assert_eq!(say(DiskState::Untouched), "the disk was not touched");
+    assert!(say(DiskState::Unbootable { saved: 2 }).contains("2 saved partitions are kept"));
+}

@@ -1,7 +1,7 @@
 //! The image path as running threads: one reads the source, one checks its bytes as published,
 //! one decodes, and the caller takes the raw image chunk by chunk and writes it.
 //!
-//! Memory is bounded by two pools of buffers. A [`Verified`] comes out of [`Pipeline::finish`]
+//! Memory is bounded by two pools of buffers. A [`Verified`] comes out of its end
 //! only, after the last byte of the source went through the check and the last raw byte was taken.
 
 mod pool;
@@ -116,8 +116,13 @@ impl Pipeline {
         let count = Arc::new(AtomicU64::new(0));
         let (feed, check) = check.start(stop.clone());
         let (sender, blocks) = Blocks::queue();
-        let source =
-            Source { stream, feed, blocks: sender, count: Arc::clone(&count), stop: stop.clone() };
+        let source = Source {
+            stream,
+            feed,
+            blocks: sender,
+            count: Arc::clone(&count),
+            stop: stop.clone(),
+        };
         let (sender, chunks) = channel();
         let decode = move || decode(blocks, decoding, &sender);
         Self {
@@ -141,7 +146,10 @@ impl Pipeline {
 
     /// How far the source was read.
     pub(crate) fn progress(&self) -> Progress {
-        Progress::Copying { bytes: self.count.load(Ordering::Relaxed), total: self.total }
+        Progress::Copying {
+            bytes: self.count.load(Ordering::Relaxed),
+            total: self.total,
+        }
     }
 
     /// The next part of the raw image, in order; `None` at its end.
@@ -162,7 +170,11 @@ impl Pipeline {
         match decoded {
             Some(Err(DecodeError::Input { source, at })) => {
                 let name = self.name.clone();
-                let other = SourceError::Read { name, offset: at, source };
+                let other = SourceError::Read {
+                    name,
+                    offset: at,
+                    source,
+                };
                 let error = match join(self.source.take()) {
                     Some(Err(SourceError::Cancelled(cancelled))) => return Err(cancelled.into()),
                     Some(Err(error)) => error,
@@ -171,7 +183,10 @@ impl Pipeline {
                 return Err(ImageError::Source(error));
             }
             Some(Err(source)) => {
-                return Err(ImageError::Decode { name: self.name.clone(), source });
+                return Err(ImageError::Decode {
+                    name: self.name.clone(),
+                    source,
+                });
             }
             Some(Ok(())) => {}
             // Asked again after the end, or the thread is gone without a word.
@@ -186,7 +201,9 @@ impl Pipeline {
     }
 
     fn incomplete(&self) -> ImageError {
-        ImageError::Verify(VerifyError::Incomplete { name: self.name.clone() })
+        ImageError::Verify(VerifyError::Incomplete {
+            name: self.name.clone(),
+        })
     }
 
     /// Waits for the check's verdict over the whole source. All chunks must have been taken.
@@ -227,7 +244,9 @@ fn decode(blocks: Blocks, decoding: Decoding, chunks: &Sender<Chunk>) -> Result<
     let pool = Pool::new(CHUNKS, || AlignedBuf::zeroed(CHUNK));
     let mut offset = 0u64;
     loop {
-        let Some(mut buf) = pool.take() else { return Ok(()) };
+        let Some(mut buf) = pool.take() else {
+            return Ok(());
+        };
         let mut len = 0;
         while let Some(rest) = buf.get_mut(len..).filter(|rest| !rest.is_empty()) {
             match decoder.read(rest)? {

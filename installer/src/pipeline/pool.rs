@@ -25,7 +25,10 @@ impl<T> Pool<T> {
     /// A buffer, waiting until one is free. `None` never happens while the pool lives.
     pub(crate) fn take(&self) -> Option<Pooled<T>> {
         let value = self.free.recv().ok()?;
-        Some(Pooled { value: Some(value), home: self.home.clone() })
+        Some(Pooled {
+            value: Some(value),
+            home: self.home.clone(),
+        })
     }
 }
 
@@ -40,14 +43,18 @@ impl<T> Deref for Pooled<T> {
     type Target = T;
     #[expect(clippy::expect_used, reason = "emptied only by drop")]
     fn deref(&self) -> &T {
-        self.value.as_ref().expect("a pooled buffer is full until dropped")
+        self.value
+            .as_ref()
+            .expect("a pooled buffer is full until dropped")
     }
 }
 
 impl<T> DerefMut for Pooled<T> {
     #[expect(clippy::expect_used, reason = "emptied only by drop")]
     fn deref_mut(&mut self) -> &mut T {
-        self.value.as_mut().expect("a pooled buffer is full until dropped")
+        self.value
+            .as_mut()
+            .expect("a pooled buffer is full until dropped")
     }
 }
 

@@ -47,7 +47,9 @@ impl Source {
         let mut offset = 0u64;
         loop {
             self.stop.check()?;
-            let Some(mut buf) = pool.take() else { return Ok(()) };
+            let Some(mut buf) = pool.take() else {
+                return Ok(());
+            };
             let len = self.fill(&mut buf, offset)?;
             offset = offset.saturating_add(len as u64);
             self.check_length(offset, len == 0)?;
@@ -90,9 +92,11 @@ impl Source {
 
     fn check_length(&self, got: u64, at_end: bool) -> Result<(), SourceError> {
         match self.stream.length {
-            Some(want) if got > want || (at_end && got < want) => {
-                Err(SourceError::Length { name: self.stream.name.clone(), want, got })
-            }
+            Some(want) if got > want || (at_end && got < want) => Err(SourceError::Length {
+                name: self.stream.name.clone(),
+                want,
+                got,
+            }),
             _ => Ok(()),
         }
     }
@@ -111,13 +115,25 @@ impl Blocks {
     /// A queue and the reader at its far end; `None` in the queue is the source's end.
     pub(super) fn queue() -> (Sender<Option<Arc<Block>>>, Self) {
         let (sender, queue) = channel();
-        (sender, Self { queue, block: None, used: 0, ended: false })
+        (
+            sender,
+            Self {
+                queue,
+                block: None,
+                used: 0,
+                ended: false,
+            },
+        )
     }
 }
 
 impl BufRead for Blocks {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.block.as_ref().is_none_or(|block| self.used >= block.bytes().len()) {
+        if self
+            .block
+            .as_ref()
+            .is_none_or(|block| self.used >= block.bytes().len())
+        {
             self.block = None;
             self.used = 0;
             if !self.ended {
@@ -128,7 +144,11 @@ impl BufRead for Blocks {
                 self.ended = self.block.is_none();
             }
         }
-        Ok(self.block.as_ref().and_then(|b| b.bytes().get(self.used..)).unwrap_or_default())
+        Ok(self
+            .block
+            .as_ref()
+            .and_then(|b| b.bytes().get(self.used..))
+            .unwrap_or_default())
     }
 
     fn consume(&mut self, amount: usize) {

@@ -20,8 +20,11 @@ pub(super) fn open(path: &Path) -> Result<ImageStream, SourceError> {
 }
 
 /// A readable file and its size; only a regular file has one (a block device or pipe has not).
-pub(super) fn open_sized(path: &Path) -> Result<(File, Option<u64>), SourceError> {
-    let at = |source| SourceError::File { path: path.to_owned(), source };
+pub(crate) fn open_sized(path: &Path) -> Result<(File, Option<u64>), SourceError> {
+    let at = |source| SourceError::File {
+        path: path.to_owned(),
+        source,
+    };
     let file = File::open(path).map_err(at)?;
     let meta = file.metadata().map_err(at)?;
     if meta.is_dir() {
@@ -34,16 +37,20 @@ fn signature_of(path: &Path) -> Result<Signature, SourceError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".sig");
     let path = PathBuf::from(name);
-    let at = |source| SourceError::File { path: path.clone(), source };
+    let at = |source| SourceError::File {
+        path: path.clone(),
+        source,
+    };
     match File::open(&path) {
         Ok(file) => {
             let name = path.display().to_string();
             let bytes = read_limited(file, MAX_SIGNATURE, &name)?.map_err(at)?;
             Ok(Signature::Detached(bytes))
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Ok(Signature::Absent { looked_at: path.display().to_string(), status: None })
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Signature::Absent {
+            looked_at: path.display().to_string(),
+            status: None,
+        }),
         Err(error) => Err(at(error)),
     }
 }

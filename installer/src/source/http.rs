@@ -11,6 +11,7 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::blocking::{Client, Response};
 
+use super::stream_metadata::Artifact;
 use super::{ImageStream, MAX_SIGNATURE, Signature, SourceError, read_limited};
 use crate::cancel::Cancel;
 use crate::observe::{Observer, RetryNotice};
@@ -60,32 +61,46 @@ impl<'a> Fetcher<'a> {
             .user_agent(concat!("coreos-installer/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(SourceError::Client)?;
-        Ok(Self { client, retries, observer, cancel, first_delay: FIRST_DELAY })
+        Ok(Self {
+            client,
+            retries,
+            observer,
+            cancel,
+            first_delay: FIRST_DELAY,
+        })
     }
 
-    /// Opens an image whose signature is at the same path with `.sig` appended.
-    pub(crate) fn open(&self, url: &str) -> Result<ImageStream, SourceError> {
-        let mut signature = parse(url)?;
-        signature.set_path(&format!("{}.sig", signature.path()));
-        self.open_signed(url, signature.as_str())
+    /// Opens an image and reads its signature.
+    pub(crate) fn open(&self, artifact: &Artifact) -> Result<ImageStream, SourceError> {
+        let signature = self.signature(&artifact.signature)?;
+        let mut stream = self.open_with(&artifact.location, signature)?;
+        stream.digest = artifact.expected_digest();
+        Ok(stream)
     }
 
-    /// Opens an image and reads its signature from `signature_url`.
+    /// Reads a signature.
     ///
-    /// A signature that the server refuses with a 4xx status is absent; whether that is
-    /// tolerated is decided elsewhere. Any other failure to read it is an error.
-    pub(crate) fn open_signed(
+    /// One that the server refuses with a 4xx status is absent; whether that is tolerated is
+    /// decided elsewhere. Any other failure is an error.
+    pub(crate) fn signature(&self, url: &str) -> Result<Signature, SourceError> {
+        match self.get_small(url, MAX_SIGNATURE) {
+            Ok(bytes) => Ok(Signature::Detached(bytes)),
+            Err(SourceError::Status { url, status }) if (400..500).contains(&status) => {
+                Ok(Signature::Absent {
+                    looked_at: url,
+                    status: Some(status),
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens an image whose signature was read before.
+    pub(crate) fn open_with(
         &self,
         url: &str,
-        signature_url: &str,
+        signature: Signature,
     ) -> Result<ImageStream, SourceError> {
-        let signature = match self.get_small(signature_url, MAX_SIGNATURE) {
-            Ok(bytes) => Signature::Detached(bytes),
-            Err(SourceError::Status { url, status }) if (400..500).contains(&status) => {
-                Signature::Absent { looked_at: url, status: Some(status) }
-            }
-            Err(error) => return Err(error),
-        };
         let response = self.get(url)?;
         Ok(ImageStream {
             name: response.url().to_string(),
@@ -122,7 +137,11 @@ impl<'a> Fetcher<'a> {
                 return Err(error);
             }
             let reason = chain(&error);
-            self.observer.retry(&RetryNotice { url, reason: &reason, delay });
+            self.observer.retry(&RetryNotice {
+                url,
+                reason: &reason,
+                delay,
+            });
             self.cancel.sleep(delay)?;
             delay = delay.saturating_mul(2).min(MAX_DELAY);
             tries = tries.saturating_add(1);
@@ -130,23 +149,40 @@ impl<'a> Fetcher<'a> {
     }
 
     fn try_get(&self, url: &Url) -> Result<Response, SourceError> {
-        let response = self.client.get(url.clone()).send().map_err(|source| {
-            SourceError::Transport { url: url.to_string(), source: source.without_url() }
-        })?;
+        let response =
+            self.client
+                .get(url.clone())
+                .send()
+                .map_err(|source| SourceError::Transport {
+                    url: url.to_string(),
+                    source: source.without_url(),
+                })?;
         let status = response.status();
         if status.is_success() {
             Ok(response)
         } else {
-            Err(SourceError::Status { url: url.to_string(), status: status.as_u16() })
+            Err(SourceError::Status {
+                url: url.to_string(),
+                status: status.as_u16(),
+            })
         }
     }
+}
+
+/// The URL at the same path with `.sig` appended.
+pub(super) fn signature_url(url: &str) -> Result<String, SourceError> {
+    let mut url = parse(url)?;
+    url.set_path(&format!("{}.sig", url.path()));
+    Ok(url.into())
 }
 
 fn parse(url: &str) -> Result<Url, SourceError> {
     Url::parse(url)
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https"))
-        .ok_or_else(|| SourceError::Url { url: url.to_owned() })
+        .ok_or_else(|| SourceError::Url {
+            url: url.to_owned(),
+        })
 }
 
 /// Whether the same request may succeed later.

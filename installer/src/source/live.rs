@@ -16,16 +16,24 @@ pub(super) fn open() -> Result<ImageStream, SourceError> {
 
 /// Opens the image that the description at `path` names.
 fn open_described(path: &Path) -> Result<ImageStream, SourceError> {
-    let text = std::fs::read(path)
-        .map_err(|source| SourceError::NoMedium { path: path.to_owned(), source })?;
-    let medium: LiveMedium = serde_json::from_slice(&text)
-        .map_err(|source| SourceError::Medium { path: path.to_owned(), source })?;
+    let text = std::fs::read(path).map_err(|source| SourceError::NoMedium {
+        path: path.to_owned(),
+        source,
+    })?;
+    let medium: LiveMedium =
+        serde_json::from_slice(&text).map_err(|source| SourceError::Medium {
+            path: path.to_owned(),
+            source,
+        })?;
     let (file, _) = open_sized(&medium.path)?;
     Ok(ImageStream {
         reader: Box::new(file),
         name: medium.path.display().to_string(),
         length: Some(medium.image.size),
-        signature: Signature::Absent { looked_at: path.display().to_string(), status: None },
+        signature: Signature::Absent {
+            looked_at: path.display().to_string(),
+            status: None,
+        },
         digest: Some(ExpectedDigest {
             sha256: medium.image.sha256,
             authority: DigestAuthority::LiveMedium,

@@ -18,6 +18,7 @@ use embed::digest::Sha256Digest;
 use crate::cancel::{Cancel, Cancelled};
 use crate::observe::Observer;
 
+pub(crate) use file::open_sized;
 pub use http::Retries;
 
 /// The largest signature that is read, bytes.
@@ -259,7 +260,10 @@ impl Location {
     ) -> Result<ImageStream, SourceError> {
         match self {
             Self::File(path) => file::open(path),
-            Self::Url { url, retries } => http::Fetcher::new(*retries, observer, cancel)?.open(url),
+            Self::Url { url, retries } => {
+                let artifact = stream_metadata::Artifact::at(url)?;
+                http::Fetcher::new(*retries, observer, cancel)?.open(&artifact)
+            }
             Self::Stream(query) => stream_metadata::open(query, observer, cancel),
             Self::LiveMedium => live::open(),
         }
@@ -286,7 +290,10 @@ fn read_limited(
     let mut bytes = Vec::new();
     let read = reader.take(limit.saturating_add(1)).read_to_end(&mut bytes);
     if bytes.len() as u64 > limit {
-        return Err(SourceError::TooLarge { name: name.to_owned(), limit });
+        return Err(SourceError::TooLarge {
+            name: name.to_owned(),
+            limit,
+        });
     }
     Ok(read.map(|_| bytes))
 }

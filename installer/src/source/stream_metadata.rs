@@ -7,10 +7,8 @@ use std::collections::BTreeMap;
 use embed::digest::Sha256Digest;
 use serde::Deserialize;
 
-use super::http::Fetcher;
-use super::{
-    DigestAuthority, ExpectedDigest, ImageStream, Retries, SourceError, StreamQuery,
-};
+use super::http::{Fetcher, signature_url};
+use super::{DigestAuthority, ExpectedDigest, ImageStream, Retries, SourceError, StreamQuery};
 use crate::cancel::Cancel;
 use crate::observe::Observer;
 
@@ -54,6 +52,23 @@ pub struct Artifact {
     pub sha256: Option<Sha256Digest>,
 }
 
+impl Artifact {
+    /// The file at `url`, signed by the one at the same path with `.sig` appended.
+    pub(crate) fn at(url: &str) -> Result<Self, SourceError> {
+        Ok(Self {
+            location: url.to_owned(),
+            signature: signature_url(url)?,
+            sha256: None,
+        })
+    }
+
+    pub(crate) fn expected_digest(&self) -> Option<ExpectedDigest> {
+        let authority = DigestAuthority::StreamMetadata;
+        self.sha256
+            .map(|sha256| ExpectedDigest { sha256, authority })
+    }
+}
+
 impl StreamMetadata {
     /// Fetches the document of `stream` below `base_url`.
     pub fn fetch(
@@ -67,7 +82,10 @@ impl StreamMetadata {
     }
 
     /// All artifacts of a format, by type.
-    pub fn artifacts(&self, query: &StreamQuery) -> Result<&BTreeMap<String, Artifact>, SourceError> {
+    pub fn artifacts(
+        &self,
+        query: &StreamQuery,
+    ) -> Result<&BTreeMap<String, Artifact>, SourceError> {
         self.architectures
             .get(&query.architecture)
             .and_then(|a| a.artifacts.get(&query.platform))
@@ -104,18 +122,6 @@ pub(crate) fn fetch_with(
     serde_json::from_slice(&bytes).map_err(|source| SourceError::Metadata { url, source })
 }
 
-/// Opens one artifact with its own signature URL and digest.
-pub(crate) fn open_artifact(
-    fetcher: &Fetcher<'_>,
-    artifact: &Artifact,
-) -> Result<ImageStream, SourceError> {
-    let mut stream = fetcher.open_signed(&artifact.location, &artifact.signature)?;
-    stream.digest = artifact
-        .sha256
-        .map(|sha256| ExpectedDigest { sha256, authority: DigestAuthority::StreamMetadata });
-    Ok(stream)
-}
-
 /// Opens the one image that `query` names.
 pub(super) fn open(
     query: &StreamQuery,
@@ -124,7 +130,7 @@ pub(super) fn open(
 ) -> Result<ImageStream, SourceError> {
     let fetcher = Fetcher::new(query.retries, observer, cancel)?;
     let metadata = fetch_with(&fetcher, &query.base_url, &query.stream)?;
-    open_artifact(&fetcher, metadata.image(query)?)
+    fetcher.open(metadata.image(query)?)
 }
 
 #[cfg(test)]
@@ -162,7 +168,10 @@ mod tests {
     fn a_format_of_several_files_is_no_image() {
         let metadata: StreamMetadata = serde_json::from_str(DOC).unwrap();
         let error = metadata.image(&query("pxe")).unwrap_err();
-        assert!(matches!(error, SourceError::SeveralArtifacts { count: 2, .. }), "{error:?}");
+        assert!(
+            matches!(error, SourceError::SeveralArtifacts { count: 2, .. }),
+            "{error:?}"
+        );
         assert_eq!(metadata.artifacts(&query("pxe")).unwrap().len(), 2);
     }
 

@@ -2,8 +2,8 @@
 //! is removed afterwards. No agent and no dirmngr is started from it.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 
 use gpgme::{Context, Data, Error, Protocol, VerificationResult};
 use tempfile::TempDir;
@@ -12,7 +12,8 @@ use super::running::Tap;
 use super::{Keyring, VerifyError};
 
 /// Only what is in this home counts: no trust database, no key fetching, no daemons.
-const CONFIG: &str = "trust-model always\nno-auto-check-trustdb\nno-auto-key-retrieve\nno-autostart\n";
+const CONFIG: &str =
+    "trust-model always\nno-auto-check-trustdb\nno-auto-key-retrieve\nno-autostart\n";
 
 /// Bytes that gpgme takes from us and writes into gpg's pipe at a time; its own 512 would cost a
 /// system call each.
@@ -122,7 +123,10 @@ impl Gpg {
 
     fn refuse(&self, error: Error, key: String) -> Refusal {
         if is(error, Error::NO_PUBKEY) {
-            Refusal::Unknown { key, known: self.keys }
+            Refusal::Unknown {
+                key,
+                known: self.keys,
+            }
         } else if is(error, Error::KEY_EXPIRED) {
             Refusal::ExpiredKey { key }
         } else if is(error, Error::SIG_EXPIRED) {

@@ -54,12 +54,18 @@ impl Keyring {
             paths.extend(list(dir)?);
         }
         paths.extend(self.files.iter().cloned());
-        paths.into_iter().map(|path| read_key_file(&path).map(|bytes| (path, bytes))).collect()
+        paths
+            .into_iter()
+            .map(|path| read_key_file(&path).map(|bytes| (path, bytes)))
+            .collect()
     }
 }
 
 fn list(dir: &Path) -> Result<Vec<PathBuf>, VerifyError> {
-    let at = |source| VerifyError::KeyFile { path: dir.to_owned(), source };
+    let at = |source| VerifyError::KeyFile {
+        path: dir.to_owned(),
+        source,
+    };
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -77,7 +83,10 @@ fn list(dir: &Path) -> Result<Vec<PathBuf>, VerifyError> {
 }
 
 fn read_key_file(path: &Path) -> Result<Vec<u8>, VerifyError> {
-    let at = |source| VerifyError::KeyFile { path: path.to_owned(), source };
+    let at = |source| VerifyError::KeyFile {
+        path: path.to_owned(),
+        source,
+    };
     if fs::metadata(path).map_err(at)?.len() > MAX_KEY_FILE {
         return Err(at(io::ErrorKind::FileTooLarge.into()));
     }
@@ -100,13 +109,28 @@ mod tests {
             .with_dir(dir.path().join("missing"))
             .with_file(extra.path())
             .with_dir(dir.path());
-        let paths: Vec<_> = keyring.read().unwrap().into_iter().map(|(path, _)| path).collect();
-        assert_eq!(paths, [dir.path().join("a"), dir.path().join("b"), extra.path().to_owned()]);
+        let paths: Vec<_> = keyring
+            .read()
+            .unwrap()
+            .into_iter()
+            .map(|(path, _)| path)
+            .collect();
+        assert_eq!(
+            paths,
+            [
+                dir.path().join("a"),
+                dir.path().join("b"),
+                extra.path().to_owned()
+            ]
+        );
     }
 
     #[test]
     fn a_named_file_must_exist() {
-        let error = Keyring::empty().with_file("/nonexistent.gpg").read().unwrap_err();
+        let error = Keyring::empty()
+            .with_file("/nonexistent.gpg")
+            .read()
+            .unwrap_err();
         assert!(matches!(error, VerifyError::KeyFile { .. }), "{error:?}");
     }
 }

@@ -46,7 +46,7 @@ pub enum Trust {
 
 /// Proof that a source was read to its end and that all its bytes passed their check.
 ///
-/// There is no other way to get one than [`crate::pipeline::Pipeline::finish`].
+/// There is no other way to get one than the end of a [`crate::pipeline::Pipeline`].
 #[derive(Debug)]
 pub struct Verified {
     trust: Trust,
@@ -196,21 +196,27 @@ impl Check {
         let name = stream.name.clone();
         let digest = stream.digest.map(|d| d.sha256);
         let basis = match (&stream.signature, stream.digest.map(|d| d.authority)) {
-            (Signature::Detached(signature), _) => {
-                Basis::Signature { gpg: gpg::Gpg::new(keyring)?, signature: signature.clone() }
-            }
+            (Signature::Detached(signature), _) => Basis::Signature {
+                gpg: gpg::Gpg::new(keyring)?,
+                signature: signature.clone(),
+            },
             (Signature::Absent { .. }, Some(DigestAuthority::LiveMedium)) => Basis::Digest,
             (Signature::Absent { looked_at, status }, _) => match policy {
                 SignaturePolicy::TolerateAbsent => Basis::InsecureChoice,
                 SignaturePolicy::Require => {
                     let looked_at = looked_at.clone();
-                    return Err(VerifyError::NoSignature { name, looked_at, status: *status });
+                    return Err(VerifyError::NoSignature {
+                        name,
+                        looked_at,
+                        status: *status,
+                    });
                 }
             },
         };
-        Ok(Self { name, basis, digest })
+        Ok(Self {
+            name,
+            basis,
+            digest,
+        })
     }
 }
-
-#[cfg(test)]
-mod tests;

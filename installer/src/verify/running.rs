@@ -50,7 +50,9 @@ pub(crate) struct Running {
 impl Running {
     /// Waits for the verdict.
     pub(crate) fn verdict(self) -> Result<Verified, VerifyError> {
-        self.thread.join().unwrap_or(Err(VerifyError::Incomplete { name: self.name }))
+        self.thread
+            .join()
+            .unwrap_or(Err(VerifyError::Incomplete { name: self.name }))
     }
 }
 
@@ -77,7 +79,9 @@ impl Check {
             return Err(VerifyError::Incomplete { name: self.name });
         }
         let bytes = tap.bytes;
-        let signer = verdict.map(|v| v.map_err(|e| e.name(&self.name, bytes))).transpose()?;
+        let signer = verdict
+            .map(|v| v.map_err(|e| e.name(&self.name, bytes)))
+            .transpose()?;
         let digest = self.check_digest(tap)?;
         let trust = match (signer, self.basis, digest) {
             (Some(key), ..) => Trust::Signature { key },
@@ -89,12 +93,18 @@ impl Check {
     }
 
     fn check_digest(&self, tap: &mut Tap) -> Result<Option<Sha256Digest>, VerifyError> {
-        let (Some(want), Some(hasher)) = (self.digest, tap.hasher.take()) else { return Ok(None) };
+        let (Some(want), Some(hasher)) = (self.digest, tap.hasher.take()) else {
+            return Ok(None);
+        };
         let got = Sha256Digest::finish(hasher);
         if got == want {
             Ok(Some(got))
         } else {
-            Err(VerifyError::Digest { name: self.name.clone(), want, got })
+            Err(VerifyError::Digest {
+                name: self.name.clone(),
+                want,
+                got,
+            })
         }
     }
 }
@@ -112,13 +122,25 @@ pub(super) struct Tap {
 
 impl Tap {
     fn new(queue: Receiver<Message>, stop: Cancel) -> Self {
-        Self { queue, stop, block: None, used: 0, bytes: 0, hasher: None, ended: false }
+        Self {
+            queue,
+            stop,
+            block: None,
+            used: 0,
+            bytes: 0,
+            hasher: None,
+            ended: false,
+        }
     }
 
     /// Whether there is a block with unread bytes, waiting for one; `false` at the end.
     fn advance(&mut self) -> bool {
         loop {
-            if self.block.as_ref().is_some_and(|block| self.used < block.bytes().len()) {
+            if self
+                .block
+                .as_ref()
+                .is_some_and(|block| self.used < block.bytes().len())
+            {
                 return true;
             }
             self.block = None;
@@ -153,7 +175,11 @@ impl Read for Tap {
         if !self.advance() {
             return Ok(0);
         }
-        let rest = self.block.as_ref().and_then(|b| b.bytes().get(self.used..)).unwrap_or_default();
+        let rest = self
+            .block
+            .as_ref()
+            .and_then(|b| b.bytes().get(self.used..))
+            .unwrap_or_default();
         let n = rest.len().min(buf.len());
         if let (Some(to), Some(from)) = (buf.get_mut(..n), rest.get(..n)) {
             to.copy_from_slice(from);

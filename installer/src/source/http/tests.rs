@@ -1,0 +1,171 @@
+//! Retries, final failures and limits against a server that answers as told.
+
+use std::cell::RefCell;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+
+use embed::progress::Progress;
+
+use super::*;
+
+/// Answers each request with the next of `answers` (status and body), then is gone.
+fn serve(answers: Vec<(u16, &'static str)>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for (status, body) in answers {
+            let (mut out, _) = listener.accept().unwrap();
+            let lines = BufReader::new(out.try_clone().unwrap()).lines();
+            assert!(lines.map_while(Result::ok).any(|line| line.is_empty()));
+            let len = body.len();
+            write!(
+                out,
+                "HTTP/1.1 {status} X\r\nContent-Length: {len}\r\nConnection: close\r\n\r\n{body}"
+            )
+            .unwrap();
+        }
+    });
+    url
+}
+
+/// Remembers what was said about retries.
+#[derive(Default)]
+struct Retried(RefCell<Vec<(String, Duration)>>);
+
+impl Observer for Retried {
+    fn event(&self, _: Progress) {}
+
+    fn retry(&self, notice: &RetryNotice<'_>) {
+        self.0
+            .borrow_mut()
+            .push((notice.reason.to_owned(), notice.delay));
+    }
+}
+
+fn fetcher<'a>(retries: Retries, observer: &'a Retried, cancel: &'a Cancel) -> Fetcher<'a> {
+    let mut fetcher = Fetcher::new(retries, observer, cancel).unwrap();
+    fetcher.first_delay = Duration::from_millis(1);
+    fetcher
+}
+
+#[test]
+fn passing_failures_are_retried_with_a_doubling_delay_and_told() {
+    let url = serve(vec![(503, ""), (429, ""), (500, ""), (200, "ok")]);
+    let (observer, cancel) = (Retried::default(), Cancel::new());
+    let body = fetcher(Retries::Count(3), &observer, &cancel)
+        .get_small(&url, 10)
+        .unwrap();
+    assert_eq!(body, b"ok");
+    let told = observer.0.into_inner();
+    let delays: Vec<_> = told.iter().map(|(_, delay)| delay.as_millis()).collect();
+    assert_eq!(delays, [1, 2, 4]);
+    assert!(
+        told[0].0.contains("503") && told[1].0.contains("429"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn retries_end_with_the_last_error() {
+    let url = serve(vec![(502, ""), (504, "")]);
+    let (observer, cancel) = (Retried::default(), Cancel::new());
+    let error = fetcher(Retries::Count(1), &observer, &cancel)
+        .get_small(&url, 10)
+        .unwrap_err();
+    assert!(
+        matches!(error, SourceError::Status { status: 504, .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn final_failures_are_not_retried() {
+    for status in [400, 401, 403, 404, 410, 501] {
+        let url = serve(vec![(status, "")]);
+        let (observer, cancel) = (Retried::default(), Cancel::new());
+        let error = fetcher(Retries::Infinite, &observer, &cancel)
+            .get_small(&url, 10)
+            .unwrap_err();
+        assert!(
+            matches!(error, SourceError::Status { status: s, .. } if s == status),
+            "{error:?}"
+        );
+        assert!(observer.0.into_inner().is_empty());
+    }
+}
+
+#[test]
+fn a_refused_connection_is_retried_until_the_count_is_up() {
+    // The port was free a moment ago, and nobody listens there now.
+    let url = serve(vec![]);
+    let (observer, cancel) = (Retried::default(), Cancel::new());
+    let error = fetcher(Retries::Count(2), &observer, &cancel)
+        .get_small(&url, 10)
+        .unwrap_err();
+    assert!(matches!(error, SourceError::Transport { .. }), "{error:?}");
+    assert_eq!(observer.0.into_inner().len(), 2);
+}
+
+#[test]
+fn waiting_for_a_retry_ends_when_asked_to_stop() {
+    struct Stop(Cancel);
+    impl Observer for Stop {
+        fn event(&self, _: Progress) {}
+        fn retry(&self, _: &RetryNotice<'_>) {
+            self.0.cancel();
+        }
+    }
+    let url = serve(vec![(503, "")]);
+    let cancel = Cancel::new();
+    let observer = Stop(cancel.clone());
+    let mut fetcher = Fetcher::new(Retries::Infinite, &observer, &cancel).unwrap();
+    fetcher.first_delay = Duration::from_secs(3600);
+    let error = fetcher.get_small(&url, 10).unwrap_err();
+    assert!(matches!(error, SourceError::Cancelled(_)), "{error:?}");
+}
+
+#[test]
+fn a_document_beyond_its_limit_is_refused() {
+    let url = serve(vec![(200, "0123456789a")]);
+    let (observer, cancel) = (Retried::default(), Cancel::new());
+    let error = fetcher(Retries::Count(0), &observer, &cancel)
+        .get_small(&url, 10)
+        .unwrap_err();
+    assert!(
+        matches!(error, SourceError::TooLarge { limit: 10, .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn an_opened_image_has_its_length_and_its_signature_or_the_reason_why_not() {
+    let url = serve(vec![(403, ""), (200, "image")]);
+    let (observer, cancel) = (Retried::default(), Cancel::new());
+    let artifact = Artifact::at(&format!("{url}/i?token=1")).unwrap();
+    assert_eq!(artifact.signature, format!("{url}/i.sig?token=1"));
+    let mut stream = fetcher(Retries::Count(0), &observer, &cancel)
+        .open(&artifact)
+        .unwrap();
+    assert_eq!(stream.length, Some(5));
+    let looked_at = artifact.signature;
+    assert_eq!(
+        stream.signature,
+        Signature::Absent {
+            looked_at,
+            status: Some(403)
+        }
+    );
+    let mut body = String::new();
+    stream.reader.read_to_string(&mut body).unwrap();
+    assert_eq!(body, "image");
+}
+
+#[test]
+fn only_http_and_https_are_fetched() {
+    for url in ["ftp://h/i", "file:///etc/passwd", "i.raw", "http//h"] {
+        assert!(
+            matches!(Artifact::at(url), Err(SourceError::Url { .. })),
+            "{url}"
+        );
+    }
+}

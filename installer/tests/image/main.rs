@@ -1,0 +1,23 @@
+//! Installs of real images, signed by real keys, onto loop devices: what is on the disk after a
+//! success, and after every kind of failure.
+
+#[cfg(test)]
+mod boot;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
+mod formats;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod image;
+#[cfg(test)]
+mod keep;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod request;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod trust;

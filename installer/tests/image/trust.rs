@@ -1,0 +1,159 @@
+//! Signatures: whose, over what, and what is left when they are not good.
+
+use installer::install::{DiskState, InstallCause, InstallError};
+use installer::pipeline::ImageError;
+use installer::seal::SealError;
+use installer::verify::{Keyring, SignaturePolicy, Trust, VerifyError};
+
+use crate::disk::{LoopDisk, OLD, assert_unbootable};
+use crate::image::{Published, SIZE, Signer, compress, raw};
+use crate::request::{or_skip, request, run};
+
+const DISK: usize = 64 * 1024 * 1024;
+
+fn verify_error(error: &InstallError) -> &VerifyError {
+    match &error.source {
+        InstallCause::Seal(SealError::Image(ImageError::Verify(error))) => error,
+        InstallCause::Verify(error) => error,
+        other => panic!("not about trust: {other:?}"),
+    }
+}
+
+#[test]
+fn an_absent_signature_does_not_touch_the_disk_unless_tolerated() {
+    let disk = or_skip!("absent_signature", LoopDisk::new(DISK, 512));
+    let raw = raw(512);
+    let published = Published::new("os.raw", &raw, None, &Signer::new());
+    let error = run(request(&published, &disk)).unwrap_err();
+    assert!(
+        matches!(verify_error(&error), VerifyError::NoSignature { .. }),
+        "{error:?}"
+    );
+    assert_eq!(error.state, DiskState::Untouched);
+    assert!(disk.bytes().iter().all(|b| *b == OLD));
+
+    let mut insecure = request(&published, &disk);
+    insecure.policy = SignaturePolicy::TolerateAbsent;
+    assert_eq!(run(insecure).unwrap().trust, Trust::InsecureChoice);
+    assert!(disk.bytes()[..SIZE] == raw[..]);
+}
+
+#[test]
+fn a_bad_signature_is_refused_even_if_an_absent_one_would_be_tolerated() {
+    let disk = or_skip!("bad_signature_tolerant", LoopDisk::new(DISK, 512));
+    let signer = Signer::new();
+    let bytes = compress(&raw(512), "zst");
+    let published = Published::new("os.zst", &bytes, Some(&signer.sign(&bytes[1..])), &signer);
+    let mut insecure = request(&published, &disk);
+    insecure.policy = SignaturePolicy::TolerateAbsent;
+    let error = run(insecure).unwrap_err();
+    assert!(
+        matches!(verify_error(&error), VerifyError::BadSignature { .. }),
+        "{error:?}"
+    );
+    assert_unbootable(&disk.bytes(), 512, &[]);
+}
+
+#[test]
+fn a_flipped_bit_in_a_signed_raw_image_leaves_the_disk_unbootable() {
+    let disk = or_skip!("flipped_bit", LoopDisk::new(DISK, 512));
+    let signer = Signer::new();
+    let mut bytes = raw(512);
+    let signature = signer.sign(&bytes);
+    bytes[SIZE - 3 * 1024 * 1024] ^= 1;
+    let published = Published::new("os.raw", &bytes, Some(&signature), &signer);
+    let error = run(request(&published, &disk)).unwrap_err();
+    match verify_error(&error) {
+        VerifyError::BadSignature { bytes, .. } => assert_eq!(*bytes, SIZE as u64),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(error.state, DiskState::Unbootable { saved: 0 });
+    assert_unbootable(&disk.bytes(), 512, &[]);
+}
+
+#[test]
+fn a_signature_by_a_key_outside_the_keyring_names_the_key() {
+    let disk = or_skip!("unknown_key", LoopDisk::new(DISK, 512));
+    let (signer, other) = (Signer::new(), Signer::new());
+    let bytes = compress(&raw(512), "zst");
+    let published = Published::new("os.zst", &bytes, Some(&signer.sign(&bytes)), &other);
+    let error = run(request(&published, &disk)).unwrap_err();
+    match verify_error(&error) {
+        VerifyError::UnknownKey { key, known, .. } => {
+            assert_eq!(*known, 1);
+            assert!(
+                key.len() >= 16 && key.bytes().all(|b| b.is_ascii_hexdigit()),
+                "{key}"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_unbootable(&disk.bytes(), 512, &[]);
+}
+
+#[test]
+fn a_signature_by_an_expired_key_is_refused() {
+    let disk = or_skip!("expired_key", LoopDisk::new(DISK, 512));
+    let signer = Signer::expired();
+    let bytes = compress(&raw(512), "zst");
+    let published = Published::new(
+        "os.zst",
+        &bytes,
+        Some(&signer.sign_in_2020(&bytes)),
+        &signer,
+    );
+    let error = run(request(&published, &disk)).unwrap_err();
+    assert!(
+        matches!(verify_error(&error), VerifyError::ExpiredKey { .. }),
+        "{error:?}"
+    );
+    assert_unbootable(&disk.bytes(), 512, &[]);
+}
+
+#[test]
+fn a_signature_by_a_revoked_key_is_refused() {
+    let disk = or_skip!("revoked_key", LoopDisk::new(DISK, 512));
+    let signer = Signer::new();
+    let bytes = compress(&raw(512), "zst");
+    let signature = signer.sign(&bytes);
+    signer.revoke();
+    let published = Published::new("os.zst", &bytes, Some(&signature), &signer);
+    let error = run(request(&published, &disk)).unwrap_err();
+    assert!(
+        matches!(verify_error(&error), VerifyError::RevokedKey { .. }),
+        "{error:?}"
+    );
+    assert_unbootable(&disk.bytes(), 512, &[]);
+}
+
+#[test]
+fn a_signature_file_that_is_none_is_refused() {
+    let disk = or_skip!("no_signature", LoopDisk::new(DISK, 512));
+    let signer = Signer::new();
+    let bytes = compress(&raw(512), "zst");
+    let published = Published::new("os.zst", &bytes, Some(b"<html>not here</html>"), &signer);
+    let error = run(request(&published, &disk)).unwrap_err();
+    assert!(
+        matches!(verify_error(&error), VerifyError::NotASignature { .. }),
+        "{error:?}"
+    );
+    assert_unbootable(&disk.bytes(), 512, &[]);
+}
+
+#[test]
+fn a_key_file_without_key_does_not_touch_the_disk() {
+    let disk = or_skip!("no_key", LoopDisk::new(DISK, 512));
+    let signer = Signer::new();
+    let bytes = raw(512);
+    let published = Published::new("os.raw", &bytes, Some(&signer.sign(&bytes)), &signer);
+    let file = published.dir().join("empty.gpg");
+    std::fs::write(&file, "nothing").unwrap();
+    let mut request = request(&published, &disk);
+    request.keyring = Keyring::empty().with_file(&file);
+    let error = run(request).unwrap_err();
+    match verify_error(&error) {
+        VerifyError::NoKey { path } => assert_eq!(*path, file),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(error.state, DiskState::Untouched);
+}
