@@ -3,6 +3,7 @@
 //! Events come for every block; each form thins them out for itself.
 
 use std::cell::RefCell;
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
@@ -164,25 +165,28 @@ fn sentence(progress: &Progress, elapsed: Duration) -> String {
     match progress {
         Progress::Started { target } => format!("writing to {target}"),
         Progress::Copying { bytes, total } => {
-            let rate = HumanBytes(rate(*bytes, elapsed));
-            match (progress.percent(), total) {
-                (Some(percent), Some(total)) => format!(
-                    "read {} of {} ({percent}%), {rate}/s",
-                    HumanBytes(*bytes),
-                    HumanBytes(*total)
-                ),
-                _ => format!("read {}, {rate}/s", HumanBytes(*bytes)),
+            let mut text = format!("read {}", HumanBytes(*bytes));
+            // Writing to a String cannot fail.
+            if let (Some(percent), Some(total)) = (progress.percent(), total) {
+                let _ = write!(text, " of {} ({percent}%)", HumanBytes(*total));
             }
+            if let Some(rate) = rate(*bytes, elapsed) {
+                let _ = write!(text, ", {}/s", HumanBytes(rate));
+            }
+            text
         }
         Progress::Sealing => "image verified; making the disk bootable".to_owned(),
         Progress::Done => "complete".to_owned(),
     }
 }
 
-/// Bytes a second, 0 while there is nothing to divide by.
-fn rate(bytes: u64, elapsed: Duration) -> u64 {
+/// Bytes a second, once there is enough time to tell.
+fn rate(bytes: u64, elapsed: Duration) -> Option<u64> {
     let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    bytes.saturating_mul(1000).checked_div(millis).unwrap_or(0)
+    if millis < 1000 {
+        return None;
+    }
+    bytes.saturating_mul(1000).checked_div(millis)
 }
 
 /// A reader that went away is no reason to stop an install.
@@ -222,6 +226,6 @@ mod tests {
             bytes: 1 << 20,
             total: None,
         };
-        assert_eq!(sentence(&progress, Duration::ZERO), "read 1.00 MiB, 0 B/s");
+        assert_eq!(sentence(&progress, Duration::ZERO), "read 1.00 MiB");
     }
 }
