@@ -2,6 +2,11 @@
 //! the disk image inside it, overlay on top. Needs root, loop devices and the kernel's squashfs;
 //! everything happens in a mount namespace of the test's own.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "test set-up; whatever fails is a finding"
+)]
+
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
