@@ -171,14 +171,14 @@ impl Job<'_> {
             .signature(&artifact.signature)
             .map_err(source_error)?;
         let digest = artifact.expected_digest();
-        if decoding == Decoding::AsIs {
-            if let Some(trust) = self.already_there(&path, &signature, digest)? {
-                return Ok(Downloaded {
-                    path,
-                    trust,
-                    was_there: true,
-                });
-            }
+        if decoding == Decoding::AsIs
+            && let Some(trust) = self.already_there(&path, &signature, digest)?
+        {
+            return Ok(Downloaded {
+                path,
+                trust,
+                was_there: true,
+            });
         }
         let mut stream = self
             .fetcher

@@ -169,6 +169,10 @@ impl fmt::Display for DiskState {
 /// Whatever can be checked is checked before the first write: source, signature, keys, target,
 /// partitions to keep, and the first MiB of the image. After a failure, the error's
 /// [`InstallError::state`] says what is on the disk.
+#[expect(
+    clippy::result_large_err,
+    reason = "made once in a program's life, and matched on by its fields"
+)]
 pub fn install(
     request: Request<'_>,
     observer: &dyn Observer,
@@ -238,6 +242,10 @@ struct Target<'d> {
 
 impl Target<'_> {
     /// From a running pipeline to a sealed disk.
+    #[expect(
+        clippy::result_large_err,
+        reason = "made once in a program's life, and matched on by its fields"
+    )]
     fn run(
         &self,
         mut image: Pipeline,

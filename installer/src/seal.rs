@@ -6,6 +6,9 @@
 //! is on the disk, verified, customised and flushed. Until `Customised::seal` the disk has no
 //! boot code and a table of saved partitions only: cut off at any write, it does not boot.
 
+mod head;
+mod write;
+
 use std::io;
 
 use embed::progress::Progress;
@@ -13,11 +16,14 @@ use embed::progress::Progress;
 use crate::disk::gpt::{self, GptError, Table};
 use crate::disk::mount::BootError;
 use crate::disk::saved::{Saved, SavedError};
-use crate::disk::zero::{Run, runs};
 use crate::disk::{Disk, HEAD, SectorSize};
 use crate::observe::Observer;
-use crate::pipeline::{Chunk, ImageError, Pipeline};
+use crate::pipeline::{ImageError, Pipeline};
 use crate::verify::{Trust, Verified};
+
+pub(crate) use head::Head;
+use head::check_reach;
+use write::{Writer, flush, put, write};
 
 /// Why an image could not be brought onto a disk in order.
 #[derive(Debug, thiserror::Error)]
@@ -64,14 +70,6 @@ pub enum SealError {
     Boot(#[source] BootError),
 }
 
-fn disk_error(what: &'static str, offset: u64) -> impl Fn(io::Error) -> SealError {
-    move |source| SealError::Disk {
-        what,
-        offset,
-        source,
-    }
-}
-
 /// Edits what was written, before it becomes bootable.
 pub(crate) trait Customise {
     /// `image` is the image's own partition table.
@@ -80,80 +78,6 @@ pub(crate) trait Customise {
         disk: &dyn Disk,
         image: Result<&Table, &GptError>,
     ) -> Result<(), BootError>;
-}
-
-/// The first MiB of an image, which is written last.
-#[derive(Debug)]
-pub(crate) struct Head {
-    chunk: Option<Chunk>,
-    table: Result<Table, GptError>,
-    sector: Option<SectorSize>,
-}
-
-impl Head {
-    /// Takes the first chunk, whose size is that of the head.
-    pub(crate) fn take(image: &mut Pipeline) -> Result<Self, SealError> {
-        let chunk = image.next().map_err(SealError::Image)?;
-        let bytes = chunk.as_deref().unwrap_or_default();
-        let sector = gpt::sector_size_of_image(bytes);
-        let table = match sector {
-            Some(sector) => Table::of_image(bytes, sector),
-            None => Err(GptError::NoSignature),
-        };
-        Ok(Self {
-            table,
-            sector,
-            chunk,
-        })
-    }
-
-    /// Everything that can be known to go wrong before the disk is touched.
-    pub(crate) fn check(&self, disk: &dyn Disk, saved: &Saved) -> Result<(), SealError> {
-        match self.sector {
-            Some(image) if image != disk.sector_size() => {
-                return Err(SealError::SectorSize {
-                    image,
-                    disk: disk.sector_size(),
-                });
-            }
-            _ => {}
-        }
-        if let Ok(table) = &self.table {
-            // The image's own backup table is its last sector.
-            let sectors = table.other.saturating_add(1);
-            check_reach(
-                sectors.saturating_mul(table.sector.bytes().into()),
-                disk,
-                saved,
-            )?;
-        }
-        if saved.count() > 0 {
-            let no_table = |e: &GptError| SealError::Saved(SavedError::NoImageTable(e.clone()));
-            let table = self.table.as_ref().map_err(no_table)?;
-            saved.merge(table).map_err(SealError::Saved)?;
-        }
-        Ok(())
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self.chunk.as_deref().unwrap_or_default()
-    }
-}
-
-/// Refuses data up to `end` if that is beyond the disk or in a saved partition.
-fn check_reach(end: u64, disk: &dyn Disk, saved: &Saved) -> Result<(), SealError> {
-    if end > disk.len() {
-        return Err(SealError::TooSmall {
-            need: end,
-            have: disk.len(),
-        });
-    }
-    match saved.start() {
-        Some(start) if end > start => {
-            Err(SealError::Saved(SavedError::Collision { need: end, start }))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// A disk that holds nothing but a valid table of the saved partitions, in both places.
@@ -192,10 +116,7 @@ impl<'d> Interim<'d> {
         image: &mut Pipeline,
         observer: &dyn Observer,
     ) -> Result<Written<'d>, SealError> {
-        let mut writer = Writer {
-            disk: self.disk,
-            zero: 0..0,
-        };
+        let mut writer = Writer::new(self.disk);
         let mut size = head.bytes().len() as u64;
         while let Some(chunk) = image.next().map_err(SealError::Image)? {
             size = chunk.offset.saturating_add(chunk.len() as u64);
@@ -203,56 +124,13 @@ impl<'d> Interim<'d> {
             writer.write(&chunk)?;
             observer.event(image.progress());
         }
-        writer.write_zeroes()?;
-        flush(self.disk)?;
+        writer.finish()?;
         Ok(Written {
             disk: self.disk,
             saved: self.saved,
             head,
             size,
         })
-    }
-}
-
-/// Writes data as data and joins runs of zeroes over the borders of chunks.
-struct Writer<'d> {
-    disk: &'d dyn Disk,
-    zero: std::ops::Range<u64>,
-}
-
-impl Writer<'_> {
-    fn write(&mut self, chunk: &Chunk) -> Result<(), SealError> {
-        let sector = u64::from(self.disk.sector_size().bytes());
-        for run in runs(chunk) {
-            match run {
-                Run::Zero(range) => {
-                    let start = chunk.offset + range.start as u64;
-                    // A last, partial sector is filled up with zeroes.
-                    let end = (chunk.offset + range.end as u64).next_multiple_of(sector);
-                    if self.zero.end != start {
-                        self.write_zeroes()?;
-                        self.zero = start..start;
-                    }
-                    self.zero.end = end;
-                }
-                Run::Data(range) => {
-                    let start = chunk.offset + range.start as u64;
-                    let data = chunk.get(range).unwrap_or_default();
-                    write_padded(self.disk, start, data)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn write_zeroes(&mut self) -> Result<(), SealError> {
-        let range = std::mem::take(&mut self.zero);
-        if range.is_empty() {
-            return Ok(());
-        }
-        self.disk
-            .zero_range(range.start, range.end - range.start)
-            .map_err(disk_error("zero", range.start))
     }
 }
 
@@ -289,7 +167,7 @@ impl<'d> VerifiedDisk<'d> {
         let Written { disk, head, .. } = &self.written;
         if let Some(editor) = editor {
             editor
-                .customise(*disk, head.table.as_ref())
+                .customise(*disk, head.table())
                 .map_err(SealError::Boot)?;
             flush(*disk)?;
         }
@@ -327,13 +205,12 @@ impl Customised<'_> {
                 },
             proof,
         } = self.disk;
-        let mut bytes = head.bytes().to_vec();
-        let sector = disk.sector_size().bytes() as usize;
-        bytes.resize(bytes.len().next_multiple_of(sector), 0);
-        if saved.count() > 0 {
-            merge(disk, saved, &head, &mut bytes)?;
+        let (bytes, backup) = head.for_disk(disk, saved)?;
+        if let Some(table) = backup {
+            write(disk, table.backup_offset, &table.backup)?;
+            flush(disk)?;
         }
-        let start = 2 * sector;
+        let start = 2 * disk.sector_size().bytes() as usize;
         write(disk, start as u64, bytes.get(start..).unwrap_or_default())?;
         flush(disk)?;
         write(disk, 0, bytes.get(..start).unwrap_or(&bytes))?;
@@ -344,56 +221,4 @@ impl Customised<'_> {
             saved: saved.count(),
         })
     }
-}
-
-/// Puts a table with the saved partitions into the head, after its backup is on the disk.
-fn merge(disk: &dyn Disk, saved: &Saved, head: &Head, bytes: &mut [u8]) -> Result<(), SealError> {
-    let no_table = |e: &GptError| SealError::Saved(SavedError::NoImageTable(e.clone()));
-    let table = saved
-        .merge(head.table.as_ref().map_err(no_table)?)
-        .map_err(SealError::Saved)?;
-    let sector = disk.sector_size().bytes() as usize;
-    let sectors = disk.len() / sector as u64;
-    let rendered = table.render(sectors).map_err(SealError::Table)?;
-    let mut code = [0u8; 440];
-    code.copy_from_slice(bytes.get(..440).unwrap_or(&[0; 440]));
-    put(bytes, 0, &gpt::protective_mbr(&code, sectors));
-    put(bytes, sector, &rendered.primary);
-    write(disk, rendered.backup_offset, &rendered.backup)?;
-    flush(disk)
-}
-
-/// Copies `part` to `at`. Both are ours: a head always has room for a table.
-fn put(bytes: &mut [u8], at: usize, part: &[u8]) {
-    if let Some(to) = bytes
-        .get_mut(at..)
-        .and_then(|rest| rest.get_mut(..part.len()))
-    {
-        to.copy_from_slice(part);
-    }
-}
-
-fn write(disk: &dyn Disk, offset: u64, data: &[u8]) -> Result<(), SealError> {
-    disk.write_at(offset, data)
-        .map_err(disk_error("write", offset))
-}
-
-/// Writes data whose end may be no sector border, filled up with zeroes.
-fn write_padded(disk: &dyn Disk, offset: u64, data: &[u8]) -> Result<(), SealError> {
-    let sector = disk.sector_size().bytes() as usize;
-    let whole = data.len() - data.len() % sector;
-    let (body, rest) = data.split_at_checked(whole).unwrap_or((data, &[]));
-    if !body.is_empty() {
-        write(disk, offset, body)?;
-    }
-    if !rest.is_empty() {
-        let mut last = rest.to_vec();
-        last.resize(sector, 0);
-        write(disk, offset + whole as u64, &last)?;
-    }
-    Ok(())
-}
-
-fn flush(disk: &dyn Disk) -> Result<(), SealError> {
-    disk.flush().map_err(disk_error("flush", 0))
 }

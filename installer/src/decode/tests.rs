@@ -29,7 +29,9 @@ fn zst(data: &[u8]) -> Vec<u8> {
     zst.finish().unwrap()
 }
 
-const COMPRESSORS: [(Format, fn(&[u8]) -> Vec<u8>); 3] =
+type Compress = fn(&[u8]) -> Vec<u8>;
+
+const COMPRESSORS: [(Format, Compress); 3] =
     [(Format::Gzip, gzip), (Format::Xz, xz), (Format::Zstd, zst)];
 
 /// Decodes from a reader that gives few bytes at a time, so that every border is crossed.

@@ -80,6 +80,9 @@ pub enum BootError {
     Died,
 }
 
+/// What an editor of the boot file system gives back.
+pub(crate) type Edited = Result<(), Box<dyn Error + Send + Sync>>;
+
 /// Where a boot file system lies on its disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BootPlace {
@@ -126,7 +129,7 @@ pub(crate) fn edit_mounted(
     device: &Path,
     place: BootPlace,
     sector: u32,
-    edit: &mut (dyn FnMut(&Path) -> Result<(), Box<dyn Error + Send + Sync>> + Send),
+    edit: &mut (dyn FnMut(&Path) -> Edited + Send),
 ) -> Result<(), BootError> {
     std::thread::scope(|scope| {
         scope
@@ -140,7 +143,7 @@ fn edit_in_namespace(
     device: &Path,
     place: BootPlace,
     sector: u32,
-    edit: &mut dyn FnMut(&Path) -> Result<(), Box<dyn Error + Send + Sync>>,
+    edit: &mut dyn FnMut(&Path) -> Edited,
 ) -> Result<(), BootError> {
     private_namespace().map_err(|e| BootError::Namespace(e.into()))?;
     let failed = |what| {

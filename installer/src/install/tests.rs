@@ -10,7 +10,7 @@ use ::gpt::{GptConfig, mbr::ProtectiveMBR, partition::Partition, partition_types
 use embed::digest::Sha256Digest;
 
 use super::*;
-use crate::disk::{HEAD, SectorSize};
+use crate::disk::SectorSize;
 use crate::observe::Silent;
 use crate::source::{DigestAuthority, ExpectedDigest, ImageStream, Signature};
 
@@ -204,7 +204,7 @@ impl Customise for Marker {
     }
 }
 
-fn run(disk: &Recorder, sha256: Sha256Digest, save: &str) -> Result<Sealed, InstallError> {
+fn run(disk: &Recorder, sha256: Sha256Digest, save: &str) -> Result<Sealed, Box<InstallError>> {
     let filters = if save.is_empty() {
         Vec::new()
     } else {
@@ -218,7 +218,9 @@ fn run(disk: &Recorder, sha256: Sha256Digest, save: &str) -> Result<Sealed, Inst
         saved: &saved,
         on_error: OnError::Clear,
     };
-    target.run(pipeline(image(), sha256), Some(&mut Marker), &Silent)
+    target
+        .run(pipeline(image(), sha256), Some(&mut Marker), &Silent)
+        .map_err(Box::new)
 }
 
 /// Names of the partitions in the table that firmware would use: the primary, or else the backup.
@@ -226,7 +228,8 @@ fn table_of(bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
     let config = GptConfig::new().logical_block_size(LogicalBlockSize::Lb512);
     let disk = config.open_from_device(Cursor::new(bytes.to_vec())).ok()?;
     let part = |p: &Partition| {
-        let (from, to) = (p.first_lba as usize * 512, (p.last_lba as usize + 1) * 512);
+        let byte = |lba: u64| usize::try_from(lba * 512).unwrap();
+        let (from, to) = (byte(p.first_lba), byte(p.last_lba + 1));
         (p.name.clone(), bytes[from..to].to_vec())
     };
     Some(disk.partitions().values().map(part).collect())
@@ -246,8 +249,8 @@ fn boots(bytes: &[u8]) -> bool {
 /// that boots. And the data is there in any case.
 fn assert_safe(state: &[u8], done: &[u8], keeps_data: bool, what: &str) {
     if boots(state) {
-        let old = state[HEAD as usize..9 * MIB] == old_disk()[HEAD as usize..9 * MIB];
-        let new = state[HEAD as usize..IMAGE] == done[HEAD as usize..IMAGE];
+        let old = state[MIB..9 * MIB] == old_disk()[MIB..9 * MIB];
+        let new = state[MIB..IMAGE] == done[MIB..IMAGE];
         assert!(
             old || new,
             "{what}: boots, but is neither the old nor the new system"

@@ -63,10 +63,10 @@ pub(crate) fn loops_over(path: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for dir in std::fs::read_dir("/sys/block").unwrap() {
         let dir = dir.unwrap().path();
-        if let Ok(backing) = std::fs::read_to_string(dir.join("loop/backing_file")) {
-            if Path::new(backing.trim_end()) == path {
-                found.push(dir.file_name().unwrap().to_string_lossy().into_owned());
-            }
+        if let Ok(backing) = std::fs::read_to_string(dir.join("loop/backing_file"))
+            && Path::new(backing.trim_end()) == path
+        {
+            found.push(dir.file_name().unwrap().to_string_lossy().into_owned());
         }
     }
     found

@@ -20,7 +20,7 @@ fn decode_error(error: &InstallError) -> Option<&DecodeError> {
     }
 }
 
-fn install_signed(bytes: &[u8], disk: &LoopDisk) -> Result<Installed, InstallError> {
+fn install_signed(bytes: &[u8], disk: &LoopDisk) -> Result<Installed, Box<InstallError>> {
     let signer = Signer::new();
     let published = Published::new("os.img", bytes, Some(&signer.sign(bytes)), &signer);
     run(request(&published, disk))

@@ -35,7 +35,7 @@ fn fixture() -> Fixture {
 }
 
 impl Fixture {
-    fn install(&self, url: String, retries: u32, disk: &LoopDisk) -> Result<(), InstallError> {
+    fn install(&self, url: String, retries: u32, disk: &LoopDisk) -> Result<(), Box<InstallError>> {
         let mut request = request(&self.published, disk);
         request.source = Location::Url {
             url,

@@ -29,7 +29,7 @@ fn disk_with_data(number: u32, start: usize) -> Result<LoopDisk, String> {
         name: name.to_owned(),
     };
     let mut cursor = Cursor::new(bytes);
-    gpt::mbr::ProtectiveMBR::with_lb_size((DISK / 512 - 1) as u32)
+    gpt::mbr::ProtectiveMBR::with_lb_size(u32::try_from(DISK / 512 - 1).unwrap())
         .overwrite_lba0(&mut cursor)
         .unwrap();
     let mut table = gpt::GptConfig::new()

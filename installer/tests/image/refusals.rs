@@ -59,7 +59,7 @@ fn a_mounted_disk_is_named_with_its_mount_point() {
         device: disk.node.clone(),
         at: point.path().to_owned(),
     };
-    assert_eq!(uses(result.unwrap_err()), [expected]);
+    assert_eq!(uses(*result.unwrap_err()), [expected]);
     assert_eq!(partitions(&disk.bytes(), 512), None);
 }
 
@@ -83,7 +83,7 @@ fn a_disk_behind_a_loop_device_is_named_with_it() {
             .success()
     );
     assert_eq!(
-        uses(result.unwrap_err()),
+        uses(*result.unwrap_err()),
         [Use::Loop {
             device: disk.node.clone(),
             by

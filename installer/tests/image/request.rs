@@ -36,6 +36,6 @@ pub(crate) fn request<'a>(published: &Published, disk: &LoopDisk) -> Request<'a>
     }
 }
 
-pub(crate) fn run(request: Request<'_>) -> Result<Installed, InstallError> {
-    install(request, &Silent, &Cancel::new())
+pub(crate) fn run(request: Request<'_>) -> Result<Installed, Box<InstallError>> {
+    install(request, &Silent, &Cancel::new()).map_err(Box::new)
 }

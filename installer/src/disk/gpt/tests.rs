@@ -35,10 +35,10 @@ fn table(sector: SectorSize, entries: &[(u32, Entry)]) -> Table {
 fn disk(table: &Table) -> Vec<u8> {
     let sector = table.sector.bytes() as usize;
     let rendered = table.render(SECTORS).unwrap();
-    let mut bytes = vec![0u8; SECTORS as usize * sector];
+    let mut bytes = vec![0u8; usize::try_from(SECTORS).unwrap() * sector];
     bytes[..512].copy_from_slice(&protective_mbr(&[0; 440], SECTORS));
     bytes[sector..sector + rendered.primary.len()].copy_from_slice(&rendered.primary);
-    let at = rendered.backup_offset as usize;
+    let at = usize::try_from(rendered.backup_offset).unwrap();
     assert_eq!(at + rendered.backup.len(), bytes.len());
     bytes[at..].copy_from_slice(&rendered.backup);
     bytes
