@@ -12,6 +12,9 @@ if [[ $(id -u) != 0 ]]; then
 fi
 (($#)) || set -- --workspace
 
+# Passing tests say what they skipped; captured, nobody would see it.
+export RUST_TEST_NOCAPTURE=1
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0

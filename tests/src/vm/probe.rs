@@ -54,7 +54,7 @@ impl Accel {
             Ok(_) => Ok((Self::Kvm, "a kernel boots with it".into())),
             Err(error) => {
                 let error = error.to_string();
-                let why = error.split(';').next().unwrap_or_default();
+                let why = error.split(" before a line").next().unwrap_or_default();
                 Ok((
                     Self::Tcg,
                     format!("/dev/kvm is there, but no kernel boots with it ({why})"),

@@ -1,7 +1,23 @@
 //! Whether a machine is what the config asks for, by what the config's own unit found on it.
 
-use anyhow::{Result, ensure};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use embed::digest::Sha512Digest;
+use embed::report::Identity;
 use tests::guest::DemoMachine;
+
+/// What the machine was given is the config file, byte for byte.
+pub(crate) fn config_delivered(identity: &Identity, config: &Path) -> Result<()> {
+    let bytes = std::fs::read(config).with_context(|| format!("reading {}", config.display()))?;
+    let wanted = Sha512Digest::of(&bytes);
+    ensure!(
+        identity.config_sha512 == wanted,
+        "the machine was given a config with sha512 {}, not {wanted}",
+        identity.config_sha512
+    );
+    Ok(())
+}
 
 /// A first boot: Ignition ran, and its user, file and unit are there.
 pub(crate) fn first_boot(found: &DemoMachine) -> Result<()> {

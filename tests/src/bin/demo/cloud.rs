@@ -28,6 +28,8 @@ pub(crate) fn run(stage: &Stage) -> Result<Outcome> {
     let [provisioned, demo] =
         vm.wait_for_all([PROVISIONED, DEMO], stage.accel.patience(60), || Ok(()))?;
     check::first_boot(&guest::read(&demo, DEMO)?)?;
+    let identity = guest::identity(&provisioned)?;
+    check::config_delivered(&identity, &stage.config)?;
     let seconds = start.elapsed().as_secs();
     say("provisioned: user, file and unit are there");
     vm.power_off(stage.accel.patience(15))?;
@@ -36,7 +38,7 @@ pub(crate) fn run(stage: &Stage) -> Result<Outcome> {
     Ok(Outcome {
         way: Way::Cloud,
         firmware,
-        identity: guest::identity(&provisioned)?,
+        identity,
         machine: None,
         seconds,
     })

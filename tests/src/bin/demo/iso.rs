@@ -35,6 +35,8 @@ pub(crate) fn run(stage: &Stage) -> Result<Outcome> {
     let [provisioned, demo] =
         vm.wait_for_all([PROVISIONED, DEMO], stage.accel.patience(60), || Ok(()))?;
     check::first_boot(&guest::read(&demo, DEMO)?)?;
+    let identity = guest::identity(&provisioned)?;
+    check::config_delivered(&identity, &stage.config)?;
     let seconds = start.elapsed().as_secs();
     say("provisioned: user, file and unit are there");
     vm.power_off(stage.accel.patience(15))?;
@@ -45,7 +47,7 @@ pub(crate) fn run(stage: &Stage) -> Result<Outcome> {
     Ok(Outcome {
         way: Way::Iso,
         firmware,
-        identity: guest::identity(&provisioned)?,
+        identity,
         machine: None,
         seconds,
     })

@@ -33,6 +33,7 @@ pub(crate) fn run(stage: &Stage) -> Result<Outcome> {
     let seconds = start.elapsed().as_secs();
     check::first_boot(&guest::read(&demo, DEMO)?)?;
     let identity = guest::identity(&provisioned)?;
+    check::config_delivered(&identity, &stage.config)?;
     let machine = site
         .lab
         .server()?
