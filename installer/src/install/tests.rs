@@ -223,16 +223,23 @@ fn run(disk: &Recorder, sha256: Sha256Digest, save: &str) -> Result<Sealed, Box<
         .map_err(Box::new)
 }
 
-/// Names of the partitions in the table that firmware would use: the primary, or else the backup.
+/// Partitions (name and content) in the table that firmware would use: the primary, or else the
+/// backup.
 fn table_of(bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
-    let config = GptConfig::new().logical_block_size(LogicalBlockSize::Lb512);
-    let disk = config.open_from_device(Cursor::new(bytes.to_vec())).ok()?;
-    let part = |p: &Partition| {
-        let byte = |lba: u64| usize::try_from(lba * 512).unwrap();
-        let (from, to) = (byte(p.first_lba), byte(p.last_lba + 1));
-        (p.name.clone(), bytes[from..to].to_vec())
-    };
-    Some(disk.partitions().values().map(part).collect())
+    // The library takes the backup if the primary header is damaged, but not if the primary's
+    // entries are; firmware and kernel do (UEFI 2.10 section 5.3.2).
+    let mut without_primary = bytes.to_vec();
+    without_primary[512..1024].fill(0);
+    [bytes, &without_primary].into_iter().find_map(|bytes| {
+        let config = GptConfig::new().logical_block_size(LogicalBlockSize::Lb512);
+        let disk = config.open_from_device(Cursor::new(bytes.to_vec())).ok()?;
+        let part = |p: &Partition| {
+            let byte = |lba: u64| usize::try_from(lba * 512).unwrap();
+            let content = bytes[byte(p.first_lba)..byte(p.last_lba + 1)].to_vec();
+            (p.name.clone(), content)
+        };
+        Some(disk.partitions().values().map(part).collect())
+    })
 }
 
 fn boots(bytes: &[u8]) -> bool {

@@ -83,12 +83,27 @@ impl Gpg {
         Ok(context)
     }
 
+    /// Refuses a signature that could be good over no bytes whatever, so that nothing is written
+    /// for its sake: one by an unknown key, or none at all.
+    pub(super) fn check_signer(&self, signature: &[u8]) -> Result<(), Refusal> {
+        let nothing = Data::from_bytes([]).map_err(Refusal::Engine)?;
+        match self.run(signature, nothing) {
+            // Over no bytes, the signature by a known key is a bad one.
+            Ok(_) | Err(Refusal::Bad { .. }) => Ok(()),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
     /// Checks `signature` over everything that `tap` gives; the signing key's fingerprint.
     pub(super) fn verify(&self, signature: &[u8], tap: &mut Tap) -> Result<String, Refusal> {
-        let mut context = self.context().map_err(Refusal::Engine)?;
         let mut signed = Data::from_reader(tap).map_err(|e| Refusal::Engine(e.error()))?;
         // Older gpgme does not know the flag and is only slower.
         let _ = signed.set_flag("io-buffer-size", BUFFER);
+        self.run(signature, signed)
+    }
+
+    fn run(&self, signature: &[u8], mut signed: Data<'_>) -> Result<String, Refusal> {
+        let mut context = self.context().map_err(Refusal::Engine)?;
         match context.verify_detached(signature, &mut signed) {
             Ok(result) => self.judge(&result),
             Err(error) if is(error, Error::NO_DATA) => Err(Refusal::NotASignature),

@@ -186,8 +186,8 @@ enum Basis {
 }
 
 impl Check {
-    /// Decides how `stream` will be verified and prepares it: reads the keys, and refuses an
-    /// absent signature if `policy` does.
+    /// Decides how `stream` will be verified and prepares it: reads the keys, and refuses a
+    /// signature by none of them, and an absent one if `policy` does.
     pub fn prepare(
         stream: &ImageStream,
         policy: SignaturePolicy,
@@ -196,10 +196,15 @@ impl Check {
         let name = stream.name.clone();
         let digest = stream.digest.map(|d| d.sha256);
         let basis = match (&stream.signature, stream.digest.map(|d| d.authority)) {
-            (Signature::Detached(signature), _) => Basis::Signature {
-                gpg: gpg::Gpg::new(keyring)?,
-                signature: signature.clone(),
-            },
+            (Signature::Detached(signature), _) => {
+                let gpg = gpg::Gpg::new(keyring)?;
+                gpg.check_signer(signature)
+                    .map_err(|refusal| refusal.name(&name, 0))?;
+                Basis::Signature {
+                    gpg,
+                    signature: signature.clone(),
+                }
+            }
             (Signature::Absent { .. }, Some(DigestAuthority::LiveMedium)) => Basis::Digest,
             (Signature::Absent { looked_at, status }, _) => match policy {
                 SignaturePolicy::TolerateAbsent => Basis::InsecureChoice,
