@@ -49,7 +49,7 @@ fn write_site(dir: &Path) {
     };
     write("media/manifest.json", manifest.to_json().as_bytes());
     write("ipxe/undionly.kpxe", &[1; 3000]);
-    write("ipxe/ipxe.efi", &[2; 5000]);
+    write("ipxe/snponly.efi", &[2; 5000]);
     write("site/site.yaml", b"media: ../media\nipxe: {dir: ../ipxe}\n");
     write("site/profiles/worker.yaml", b"name: worker\ninstall: {device: /dev/vda}\nkargs: [console=ttyS0]\nignition: worker.ign\n");
     write(

@@ -195,7 +195,7 @@ impl Server {
         let (stopping, mut stopped) = watch::channel(false);
         let app = App {
             site,
-            registry,
+            registry: registry.clone(),
             advertise: settings.advertise,
         };
         let service = http::routes(app).into_make_service_with_connect_info::<Local>();
@@ -209,14 +209,16 @@ impl Server {
             () = stop => {
                 let _ = stopping.send(true);
                 // Downloads that take longer are cut; their clients resume or ask again.
-                drop(tokio::time::timeout(GRACE, &mut serving).await);
+                if tokio::time::timeout(GRACE, &mut serving).await.is_err() {
+                    serving.abort();
+                    drop(serving.await);
+                }
                 Ok(())
             }
             ended = &mut serving => ended.map_err(std::io::Error::other).and_then(|served| served),
         };
-        serving.abort();
-        drop(serving.await);
         tasks.shutdown().await;
+        registry.stop().await;
         drop(tokio::task::spawn_blocking(move || worker.finish()).await);
         outcome.map_err(ServeError::Socket)
     }

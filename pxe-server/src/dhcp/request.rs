@@ -145,9 +145,10 @@ impl BootRequest {
         })
     }
 
-    /// The machine's UUID as text. The first three fields are little-endian, as SMBIOS has them.
+    /// The machine's UUID as text; none when it is all zeros. The first three fields are little-endian, as SMBIOS has them.
     pub fn uuid_text(&self) -> Option<String> {
-        let [_, a, b, c, d, e, f, g, h, rest @ ..] = self.uuid?;
+        let uuid = self.uuid.filter(|[_, uuid @ ..]| *uuid != [0; 16])?;
+        let [_, a, b, c, d, e, f, g, h, rest @ ..] = uuid;
         let [i, j, node @ ..] = rest;
         let node = hex::encode(node);
         Some(format!(
@@ -201,13 +202,11 @@ impl Options {
             _ => return Err(ParseError::NotBootClient),
         };
         let list = self.get(code::CLIENT_ARCH).unwrap_or_default();
-        let listed = list
+        let mut listed = list
             .chunks_exact(2)
             .filter_map(|pair| <[u8; 2]>::try_from(pair).ok())
             .map(u16::from_be_bytes);
-        let from_list = listed
-            .filter(|number| ClientArch::from_wire(*number).is_some())
-            .next();
+        let from_list = listed.find(|number| ClientArch::from_wire(*number).is_some());
         let from_class = std::str::from_utf8(class).ok().and_then(|class| {
             let number = class
                 .split(':')

@@ -137,9 +137,12 @@ impl DhcpServer {
             tracing::warn!(%error, mac = %reply.mac, %to, "sending a DHCP answer");
             return;
         }
-        tracing::info!(mac = %reply.mac, %to, what = ?reply.event, "answered a boot request");
-        if let Some(event) = reply.event {
-            self.observer.note(reply.mac, event);
+        match reply.event {
+            Some(event) => {
+                tracing::info!(mac = %reply.mac, "boot options offered");
+                self.observer.note(reply.mac, event);
+            }
+            None => tracing::info!(mac = %reply.mac, "boot file named"),
         }
     }
 

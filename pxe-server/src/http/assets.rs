@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Path, Query, Request, State};
-use axum::http::header::{CONTENT_RANGE, CONTENT_TYPE};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -73,7 +73,7 @@ pub(super) async fn boot_file(
     };
     let kind = if file.ends_with(".efi") { EFI } else { BINARY };
     let response = serve(&path, kind, request).await?;
-    let bytes = response.body().size_hint().exact().unwrap_or_default();
+    let bytes = length(&response).unwrap_or_default();
     let observer = app.registry.observer();
     Ok(at_end(response, move || {
         observer.note(
@@ -124,14 +124,22 @@ fn at_end(response: Response, done: impl FnOnce() + Send + 'static) -> Response 
         return response;
     }
     let done: Box<dyn FnOnce() + Send> = Box::new(done);
+    let Some(left) = length(&response) else {
+        return response;
+    };
     response.map(|inner| {
-        let left = inner.size_hint().exact().unwrap_or(u64::MAX);
         Body::new(Watched {
             inner,
             left,
             done: Some(done),
         })
     })
+}
+
+/// The announced length, bytes; the body itself does not tell.
+fn length(response: &Response) -> Option<u64> {
+    let value = response.headers().get(CONTENT_LENGTH)?;
+    value.to_str().ok()?.parse().ok()
 }
 
 /// `bytes 5-9/10` reaches the end, `bytes 0-4/10` does not.
@@ -167,10 +175,10 @@ impl HttpBody for Watched {
         if let Poll::Ready(Some(Ok(frame))) = &polled {
             let length = frame.data_ref().map_or(0, |data| data.len() as u64);
             self.left = self.left.saturating_sub(length);
-            if self.left == 0 {
-                if let Some(done) = self.done.take() {
-                    done();
-                }
+            if self.left == 0
+                && let Some(done) = self.done.take()
+            {
+                done();
             }
         }
         polled

@@ -15,14 +15,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::mac::MacAddr;
 use crate::machine::{Answer, Event, Machine, Record, Refusal, Ticket};
-use crate::store::{Change, MachineStore, StoreError};
+use crate::store::{MachineStore, StoreError};
 
 /// Requests that may wait for the registry's thread.
 const QUEUE: usize = 4096;
-/// Most requests in one transaction.
-const BATCH: usize = 512;
-/// Machines that are kept; addresses seen on the network beyond that are not recorded.
-const MAX_MACHINES: usize = 100_000;
 
 /// Why a request to the registry had no outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +43,10 @@ pub struct ReinstallRequest {
     /// Unique name of the request; one name is carried out once.
     pub id: String,
 }
+
+mod committer;
+
+use committer::Committer;
 
 type Reply<T> = oneshot::Sender<Result<T, RegistryError>>;
 
@@ -73,6 +73,7 @@ enum Command {
         request: ReinstallRequest,
         reply: Reply<()>,
     },
+    Stop,
 }
 
 type View = Arc<RwLock<HashMap<MacAddr, Machine>>>;
@@ -90,7 +91,7 @@ pub struct Registry {
 #[derive(Clone, Debug)]
 pub struct Observer(Registry);
 
-/// The registry's thread; it ends when the last [`Registry`] is dropped.
+/// The registry's thread; it ends after [`Registry::stop`], or when the last handle is dropped.
 #[derive(Debug)]
 pub struct Worker(std::thread::JoinHandle<()>);
 
@@ -195,6 +196,12 @@ impl Registry {
             .await
     }
 
+    /// Ends the thread after everything queued before; later requests get
+    /// [`RegistryError::Unavailable`]. Handles may outlive it: a connection can hold one for long.
+    pub async fn stop(&self) {
+        let _ = self.queue.send(Command::Stop).await;
+    }
+
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, RegistryError> {
         let (reply, answer) = oneshot::channel();
         self.queue
@@ -224,201 +231,6 @@ impl Observer {
 /// The wall clock to the millisecond.
 fn now() -> Timestamp {
     Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-/// An answer that waits for the commit; told whether the commit succeeded.
-type Pending = Box<dyn FnOnce(bool)>;
-
-struct Committer {
-    view: View,
-    store: Arc<dyn MachineStore>,
-}
-
-impl Committer {
-    fn run(self, mut requests: mpsc::Receiver<Command>) {
-        while let Some(first) = requests.blocking_recv() {
-            let mut batch = Batch {
-                view: &self.view,
-                changes: HashMap::new(),
-                pending: Vec::new(),
-            };
-            batch.apply(first);
-            for _ in 1..BATCH {
-                match requests.try_recv() {
-                    Ok(next) => batch.apply(next),
-                    Err(_) => break,
-                }
-            }
-            let changes: Vec<Change> = batch
-                .changes
-                .into_values()
-                .filter(|change| !change.records.is_empty())
-                .collect();
-            let pending = batch.pending;
-            let done = changes.is_empty() || self.commit(changes);
-            for answer in pending {
-                answer(done);
-            }
-        }
-    }
-
-    fn commit(&self, changes: Vec<Change>) -> bool {
-        if let Err(error) = self.store.commit(&changes) {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "events lost: the state cannot be written"
-            );
-            return false;
-        }
-        if let Ok(mut view) = self.view.write() {
-            view.extend(
-                changes
-                    .into_iter()
-                    .map(|change| (change.machine.mac, change.machine)),
-            );
-        }
-        true
-    }
-}
-
-struct Batch<'a> {
-    view: &'a View,
-    changes: HashMap<MacAddr, Change>,
-    pending: Vec<Pending>,
-}
-
-impl Batch<'_> {
-    /// The machine as this batch has left it.
-    fn change(&mut self, mac: MacAddr, time: Timestamp) -> Option<&mut Change> {
-        if !self.changes.contains_key(&mac) {
-            let view = self.view.read().ok()?;
-            let machine = match view.get(&mac) {
-                Some(machine) => machine.clone(),
-                None if view.len() + self.changes.len() < MAX_MACHINES => Machine::new(mac, time),
-                None => return None,
-            };
-            drop(view);
-            self.changes.insert(
-                mac,
-                Change {
-                    machine,
-                    records: Vec::new(),
-                },
-            );
-        }
-        self.changes.get_mut(&mac)
-    }
-
-    fn apply(&mut self, command: Command) {
-        match command {
-            Command::Observe { mac, event, time } => {
-                if let Some(change) = self.change(mac, time) {
-                    change.machine.observe(&event);
-                    record(change, event, time);
-                }
-            }
-            Command::Script {
-                mac,
-                assigned,
-                uuid,
-                serial,
-                reply,
-            } => self.script(mac, assigned, uuid, serial, reply),
-            Command::Report {
-                mac,
-                ticket,
-                report,
-                reply,
-            } => self.report(mac, ticket, &report, reply),
-            Command::Reinstall { request, reply } => {
-                let time = now();
-                let Some(change) = self.change(request.mac, time) else {
-                    return;
-                };
-                if change.machine.reinstall(&request.id) {
-                    record(change, Event::ReinstallRequested, time);
-                }
-                self.when_durable(reply, ());
-            }
-        }
-    }
-
-    fn script(
-        &mut self,
-        mac: MacAddr,
-        assigned: bool,
-        uuid: Option<String>,
-        serial: Option<String>,
-        reply: Reply<Answer>,
-    ) {
-        let time = now();
-        let Some(change) = self.change(mac, time) else {
-            return;
-        };
-        let (answer, issued) = change.machine.answer(assigned, Ticket::random());
-        if issued {
-            record(change, Event::TicketIssued, time);
-        }
-        let event = Event::ScriptServed {
-            script: answer.script(),
-            uuid,
-            serial,
-        };
-        change.machine.observe(&event);
-        record(change, event, time);
-        if matches!(answer, Answer::Install(_)) {
-            self.when_durable(reply, answer);
-        } else {
-            // An installed machine boots its disk even while the state cannot be written.
-            self.pending.push(Box::new(move |_| {
-                let _ = reply.send(Ok(answer));
-            }));
-        }
-    }
-
-    fn report(&mut self, mac: MacAddr, ticket: Ticket, report: &Report, reply: Reply<()>) {
-        let time = now();
-        let known = self.changes.contains_key(&mac)
-            || self.view.read().is_ok_and(|view| view.contains_key(&mac));
-        let change = if known { self.change(mac, time) } else { None };
-        let Some(change) = change else {
-            let _ = reply.send(Err(RegistryError::Unknown));
-            return;
-        };
-        match change.machine.report(ticket, report) {
-            Ok(new) => {
-                if new {
-                    record(change, Event::from_report(report), time);
-                }
-                self.when_durable(reply, ());
-            }
-            Err(refusal) => {
-                let _ = reply.send(Err(RegistryError::Refused(refusal)));
-            }
-        }
-    }
-
-    fn when_durable<T: 'static>(&mut self, reply: Reply<T>, value: T) {
-        self.pending.push(Box::new(move |done| {
-            let _ = reply.send(if done {
-                Ok(value)
-            } else {
-                Err(RegistryError::Unavailable)
-            });
-        }));
-    }
-}
-
-/// Appends an event; a clock that was set back does not turn the timeline around.
-fn record(change: &mut Change, event: Event, time: Timestamp) {
-    let time = time.max(change.machine.last_seen);
-    change.machine.events += 1;
-    change.machine.last_seen = time;
-    change.records.push(Record {
-        seq: change.machine.events,
-        time,
-        event,
-    });
 }
 
 #[cfg(test)]

@@ -23,6 +23,10 @@ pub(super) struct SiteFile {
 }
 
 /// Boot programs; the defaults are where Debian's `ipxe` package puts them.
+///
+/// For UEFI `snponly.efi`, which drives the card through the firmware: `ipxe.efi` of that package
+/// does not come back to OVMF when a script ends with `exit 1`, so an installed machine would
+/// never get to its disk.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct IpxeFile {
@@ -37,7 +41,7 @@ impl Default for IpxeFile {
         Self {
             dir: PathBuf::from("/usr/lib/ipxe"),
             bios: Some("undionly.kpxe".to_owned()),
-            uefi_x64: Some("ipxe.efi".to_owned()),
+            uefi_x64: Some("snponly.efi".to_owned()),
             uefi_arm64: None,
         }
     }

@@ -93,10 +93,10 @@ impl TftpServer {
             let refusal = buffer
                 .get(..arrival.length)
                 .and_then(|packet| self.request(packet, &arrival));
-            if let Some(refusal) = refusal {
-                if let Err(error) = self.socket.send(&refusal, arrival.from, &arrival).await {
-                    tracing::debug!(%error, to = %arrival.from, "sending a TFTP error");
-                }
+            if let Some(refusal) = refusal
+                && let Err(error) = self.socket.send(&refusal, arrival.from, &arrival).await
+            {
+                tracing::debug!(%error, to = %arrival.from, "sending a TFTP error");
             }
         }
     }

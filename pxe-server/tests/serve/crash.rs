@@ -86,11 +86,34 @@ fn twenty_machines_and_kills_between_their_reports_lose_no_acknowledged_event() 
             "installed"
         };
         for mac in &macs {
-            let machine: serde_json::Value = server
-                .get(&format!("api/v1/machines/{mac}"))
-                .json()
-                .unwrap();
+            let machine = server.json(&format!("api/v1/machines/{mac}"));
             assert_eq!(machine["state"], want, "{mac}");
         }
     }
+}
+
+#[test]
+fn a_download_that_nobody_reads_does_not_keep_the_server_from_stopping() {
+    let dir = site_dir();
+    let manifest = dir.path().join("media/manifest.json");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(&manifest, text.replace("100000", "300000000")).unwrap();
+    let rootfs = std::fs::File::options()
+        .write(true)
+        .open(dir.path().join("media/rootfs.img"))
+        .unwrap();
+    rootfs.set_len(300_000_000).unwrap();
+    let server = Server::start(dir.path());
+    let ticket = ticket_in(&server.script());
+    let download = server.get("assets/rootfs.img?mac=52-54-00-12-34-56");
+    assert_eq!(server.report(&ticket, Event::Live, 1), 204);
+    assert_eq!(server.terminate(), Some(0));
+    drop(download);
+
+    let server = Server::start(dir.path());
+    assert_eq!(server.state(), "live");
+    assert!(
+        !server.events().contains(&"rootfs-served".to_owned()),
+        "it has not arrived whole"
+    );
 }

@@ -25,7 +25,7 @@ fn uefi(message_type: u8, class: &[u8]) -> Vec<u8> {
         0,
         7,
         60,
-        class.len() as u8,
+        u8::try_from(class.len()).unwrap(),
     ]);
     packet.extend_from_slice(class);
     packet.push(255);
@@ -71,7 +71,7 @@ fn a_uefi_client_is_offered_service_and_then_its_file_on_the_second_port() {
         .unwrap();
     let ack = receive(&socket);
     assert!(ack.windows(3).any(|option| option == [53, 1, 5]));
-    assert!(ack[108..].starts_with(b"boot/52-54-00-12-34-56/ipxe.efi\0"));
+    assert!(ack[108..].starts_with(b"boot/52-54-00-12-34-56/snponly.efi\0"));
 
     server.wait_for("dhcp-discover", |server| {
         server.events() == ["dhcp-discover"]

@@ -1,12 +1,19 @@
 //! The server as its clients see it, on loopback and high ports: the real binary over HTTP and
 //! DHCP, the TFTP server against the `tftpd` crate's client.
 
+#[cfg(test)]
 #[path = "../../src/fixture.rs"]
 mod fixture;
 
+#[cfg(test)]
 mod command;
+#[cfg(test)]
 mod crash;
+#[cfg(test)]
 mod dhcp;
+#[cfg(test)]
 mod http;
+#[cfg(test)]
 mod process;
+#[cfg(test)]
 mod tftp;

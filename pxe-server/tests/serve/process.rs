@@ -102,6 +102,10 @@ impl Server {
         self.client.get(self.url(path)).send().unwrap()
     }
 
+    pub(crate) fn json(&self, path: &str) -> Value {
+        serde_json::from_slice(&self.get(path).bytes().unwrap()).unwrap()
+    }
+
     pub(crate) fn head(&self, path: &str) -> Response {
         self.client.head(self.url(path)).send().unwrap()
     }
@@ -140,9 +144,13 @@ impl Server {
         )
     }
 
-    /// The site's machine as the API shows it.
+    /// The site's machine as the API shows it; null while it was never seen.
     pub(crate) fn machine(&self) -> Value {
-        self.get(&format!("api/v1/machines/{MAC}")).json().unwrap()
+        let answer = self.get(&format!("api/v1/machines/{MAC}"));
+        match answer.status().as_u16() {
+            404 => Value::Null,
+            _ => serde_json::from_slice(&answer.bytes().unwrap()).unwrap(),
+        }
     }
 
     pub(crate) fn state(&self) -> String {
@@ -152,10 +160,8 @@ impl Server {
     /// The names of the machine's events.
     pub(crate) fn events(&self) -> Vec<String> {
         let machine = self.machine();
-        machine["timeline"]
-            .as_array()
-            .unwrap()
-            .iter()
+        let timeline = machine["timeline"].as_array().into_iter().flatten();
+        timeline
             .map(|entry| entry["event"].as_str().unwrap().to_owned())
             .collect()
     }

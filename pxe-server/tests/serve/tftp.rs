@@ -19,7 +19,7 @@ struct Sizes;
 
 fn pattern(size: usize) -> Vec<u8> {
     (0..size)
-        .map(|at| (at ^ (at >> 8) ^ (at >> 16)) as u8)
+        .map(|at| (at ^ (at >> 8) ^ (at >> 16)).to_le_bytes()[0])
         .collect()
 }
 
@@ -232,11 +232,11 @@ fn errors_name_their_kind_and_no_path() {
             b"\0\x05\0\x01no such file\0",
         ),
         (
-            b"\0\x02ipxe.efi\0octet\0",
+            b"\0\x02snponly.efi\0octet\0",
             b"\0\x05\0\x02this server is read-only\0",
         ),
         (
-            b"\0\x01ipxe.efi\0mail\0",
+            b"\0\x01snponly.efi\0mail\0",
             b"\0\x05\0\x04modes are octet and netascii\0",
         ),
     ] {

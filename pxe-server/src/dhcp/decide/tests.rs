@@ -20,7 +20,7 @@ fn packet(options: &[(u8, &[u8])]) -> Vec<u8> {
     packet.resize(236, 0);
     packet.extend_from_slice(&[99, 130, 83, 99]);
     for (code, data) in options {
-        packet.extend_from_slice(&[*code, data.len() as u8]);
+        packet.extend_from_slice(&[*code, u8::try_from(data.len()).unwrap()]);
         packet.extend_from_slice(data);
     }
     packet.push(255);

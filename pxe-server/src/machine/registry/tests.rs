@@ -4,7 +4,7 @@ use embed::report::Event as Reported;
 
 use super::*;
 use crate::machine::State;
-use crate::store::Embedded;
+use crate::store::{Change, Embedded};
 
 const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 
