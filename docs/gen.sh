@@ -18,7 +18,7 @@ describe() {
     local sub
     while read -r sub; do
         describe "$heading#" "$@" "$sub"
-    done < <(awk '/^Commands:/{on=1;next} /^[^ ]/{on=0} on && /^  [a-z]/{print $1}' <<<"$help")
+    done < <(awk '/^Commands:/{on=1;next} /^[^ ]/{on=0} on && /^  [a-z]/ && $1 != "help" {print $1}' <<<"$help")
 }
 
 for program in coreos-installer iso-builder pxe-server; do
