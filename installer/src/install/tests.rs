@@ -2,7 +2,8 @@
 //! state in which a power cut could have left it.
 
 use std::collections::BTreeMap;
-use std::io::{self, Cursor};
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::sync::{Mutex, OnceLock};
 
 use ::gpt::disk::LogicalBlockSize;
@@ -223,22 +224,48 @@ fn run(disk: &Recorder, sha256: Sha256Digest, save: &str) -> Result<Sealed, Box<
         .map_err(Box::new)
 }
 
-/// Partitions (name and content) in the table that firmware would use: the primary, or else the
-/// backup.
-fn table_of(bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
-    // The library takes the backup if the primary header is damaged, but not if the primary's
-    // entries are; firmware and kernel do (UEFI 2.10 section 5.3.2).
-    let mut without_primary = bytes.to_vec();
-    without_primary[512..1024].fill(0);
-    [bytes, &without_primary].into_iter().find_map(|bytes| {
+/// Bytes that a library may only read.
+#[derive(Debug)]
+struct ReadOnly<'a>(Cursor<&'a [u8]>);
+
+impl Read for ReadOnly<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buf)
+    }
+}
+
+impl Seek for ReadOnly<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+impl Write for ReadOnly<'_> {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Partitions (name and place in bytes) in the table that firmware would use: the primary, or
+/// else the backup.
+fn table_of(bytes: &[u8]) -> Option<Vec<(String, Range<usize>)>> {
+    let read = |bytes: &[u8]| {
         let config = GptConfig::new().logical_block_size(LogicalBlockSize::Lb512);
-        let disk = config.open_from_device(Cursor::new(bytes.to_vec())).ok()?;
-        let part = |p: &Partition| {
-            let byte = |lba: u64| usize::try_from(lba * 512).unwrap();
-            let content = bytes[byte(p.first_lba)..byte(p.last_lba + 1)].to_vec();
-            (p.name.clone(), content)
-        };
+        let disk = config.open_from_device(ReadOnly(Cursor::new(bytes))).ok()?;
+        let byte = |lba: u64| usize::try_from(lba * 512).unwrap();
+        let part = |p: &Partition| (p.name.clone(), byte(p.first_lba)..byte(p.last_lba + 1));
         Some(disk.partitions().values().map(part).collect())
+    };
+    read(bytes).or_else(|| {
+        // The library takes the backup if the primary header is damaged, but not if the primary's
+        // entries are; firmware and kernel do (UEFI 2.10 section 5.3.2).
+        let mut without_primary = bytes.to_vec();
+        without_primary[512..1024].fill(0);
+        read(&without_primary)
     })
 }
 
@@ -266,52 +293,45 @@ fn assert_safe(state: &[u8], done: &[u8], keeps_data: bool, what: &str) {
     if keeps_data {
         let parts = table_of(state).unwrap_or_else(|| panic!("{what}: no table"));
         let data = parts.iter().find(|(name, _)| name == "data");
-        let (_, data) = data.unwrap_or_else(|| panic!("{what}: data is not in the table"));
+        let (_, place) = data.unwrap_or_else(|| panic!("{what}: data is not in the table"));
+        assert_eq!(*place, 10 * MIB..12 * MIB, "{what}: data has moved");
         assert!(
-            data.len() == 2 * MIB && data.iter().all(|b| *b == 0x22),
+            state[place.clone()].iter().all(|b| *b == 0x22),
             "{what}: data is lost"
         );
     }
 }
 
-/// Calls `check` on every state in which a cut may leave the disk: after every operation, with
-/// the writes since the last flush there, missing, alone, or but for one, and the last one torn.
+/// Calls `check` on every state in which a cut may leave the disk: after every write, with it and
+/// the others since the last flush there, missing, alone, or but for one, and with it torn.
 fn for_every_cut(log: &[Op], mut check: impl FnMut(&[u8], &str)) {
     let mut durable = old_disk();
-    let mut pending: Vec<Op> = Vec::new();
+    let mut pending: Vec<&Op> = Vec::new();
     for (n, op) in log.iter().enumerate() {
-        if let Op::Write(at, data) = op {
-            for part in [&data[..data.len() / 1024 * 512], &data[..512]] {
-                let mut torn = durable.clone();
-                pending.iter().for_each(|op| apply(&mut torn, op));
-                apply(&mut torn, &Op::Write(*at, part.to_vec()));
-                check(
-                    &torn,
-                    &format!("operation {n}, torn after {} bytes", part.len()),
-                );
-            }
-            pending.push(op.clone());
+        let Op::Write(at, data) = op else {
+            pending.drain(..).for_each(|op| apply(&mut durable, op));
+            check(&durable, &format!("operation {n}, a flush"));
+            continue;
+        };
+        for part in [&data[..data.len() / 1024 * 512], &data[..512]] {
+            let mut torn = durable.clone();
+            pending.iter().for_each(|op| apply(&mut torn, op));
+            apply(&mut torn, &Op::Write(*at, part.to_vec()));
+            let len = part.len();
+            check(&torn, &format!("operation {n}, torn after {len} bytes"));
         }
-        let mut states: Vec<(Vec<usize>, &str)> =
-            vec![((0..pending.len()).collect(), "all"), (vec![], "none")];
-        for one in 0..pending.len() {
-            states.push((vec![one], "one"));
-            states.push((
-                (0..pending.len()).filter(|other| *other != one).collect(),
-                "all but one",
-            ));
+        pending.push(op);
+        let count = pending.len();
+        let all_but = |one| (0..count).filter(|i| *i != one).collect::<Vec<_>>();
+        let mut subsets = vec![(0..count).collect(), vec![]];
+        if count > 1 {
+            subsets.extend((0..count).flat_map(|one| [vec![one], all_but(one)]));
         }
-        for (applied, what) in states {
+        for subset in subsets {
             let mut state = durable.clone();
-            applied.iter().for_each(|i| apply(&mut state, &pending[*i]));
-            check(
-                &state,
-                &format!("operation {n}, {what} of {} pending writes", pending.len()),
-            );
-        }
-        if matches!(op, Op::Flush) {
-            pending.iter().for_each(|op| apply(&mut durable, op));
-            pending.clear();
+            subset.iter().for_each(|i| apply(&mut state, pending[*i]));
+            let what = format!("operation {n}, writes {subset:?} of {count} pending");
+            check(&state, &what);
         }
     }
     assert!(pending.is_empty(), "the last write was not flushed");
