@@ -146,6 +146,7 @@ impl Transfer {
             self.phase = Phase::Sending;
             return self.send_window(now, false);
         }
+        self.heard_at = now;
         let ahead = u64::from(number.wrapping_sub(low_16(self.acked)));
         if ahead > self.sent - self.acked {
             return Action::Wait;
