@@ -77,7 +77,7 @@ fn fill(raw: &Path) -> Result<u64> {
         let mut input = File::open(path)?;
         loop {
             let mut block = Vec::with_capacity(RUN);
-            input.by_ref().take(RUN as u64).read_to_end(&mut block)?;
+            Read::by_ref(&mut input).take(RUN as u64).read_to_end(&mut block)?;
             if block.is_empty() {
                 break;
             }

@@ -17,6 +17,9 @@ use super::serial::Serial;
 /// Lines that the message of a failed wait shows.
 const CONTEXT_LINES: usize = 15;
 
+/// How long a guest that gave up is listened to.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
 const POLL: Duration = Duration::from_millis(100);
 
 /// Lines after which nothing good comes from a guest.
@@ -114,6 +117,11 @@ impl Vm {
                         return Ok(found.map(Option::unwrap_or_default));
                     }
                 } else if FATAL.iter().any(|text| line.contains(text)) {
+                    // What it says after that is often the reason.
+                    std::thread::sleep(LAST_WORDS);
+                    while let Some(line) = self.serial.next_line()? {
+                        self.transcript.push(line);
+                    }
                     return Err(self.unfulfilled("the guest gave up", &wanted));
                 }
             }
@@ -191,7 +199,10 @@ impl Vm {
         {
             text.push_str(&format!("  | {line}\n"));
         }
-        text.push_str(&format!("  | {}\n", self.serial.unfinished()));
+        let unfinished = self.serial.unfinished();
+        if !unfinished.trim().is_empty() {
+            text.push_str(&format!("  | {unfinished}\n"));
+        }
         let errors = std::fs::read_to_string(&self.errors).unwrap_or_default();
         if !errors.trim().is_empty() {
             text.push_str("QEMU said:\n");

@@ -35,7 +35,7 @@ fn wrong_rootfs(bench: &Bench) -> Result<()> {
     let mut lab = bench.lab(&media, |_| Ok(()))?;
     let disk = bench.empty_disk()?;
     let mut vm = start_live(bench, &mut lab, &disk, 2048)?;
-    vm.wait_for("does not have the expected SHA-256", bench.patience(30))?;
+    vm.wait_for("does not have the expected SHA-256", bench.patience(60))?;
     ensure_empty(&disk)
 }
 
@@ -43,7 +43,7 @@ fn too_little_memory(bench: &Bench) -> Result<()> {
     let mut lab = bench.lab(bench.artifacts.media(), |_| Ok(()))?;
     let disk = bench.empty_disk()?;
     let mut vm = start_live(bench, &mut lab, &disk, 640)?;
-    vm.wait_for("not enough memory for the live system", bench.patience(30))?;
+    vm.wait_for("not enough memory for the live system", bench.patience(60))?;
     ensure_empty(&disk)
 }
 

@@ -65,7 +65,7 @@ fn install_and_boot(bench: &Bench, lab: &mut Lab) -> Result<()> {
     let disk = bench.empty_disk()?;
     let mut vm = start_live(bench, lab, &disk, 2048)?;
     bench.say("live system starting");
-    vm.wait_for(INSTALL_DONE, bench.patience(30))?;
+    vm.wait_for(INSTALL_DONE, bench.patience(60))?;
     bench.say("installed");
     vm.wait_off(bench.patience(10))?;
     let machine = lab
@@ -85,7 +85,7 @@ fn install_and_boot(bench: &Bench, lab: &mut Lab) -> Result<()> {
         .start()?;
     bench.say("booting the disk by BIOS");
     let [provisioned, demo] =
-        vm.wait_for_all([PROVISIONED, DEMO], bench.patience(30), || Ok(()))?;
+        vm.wait_for_all([PROVISIONED, DEMO], bench.patience(60), || Ok(()))?;
     let printed: Identity = guest::identity(&provisioned)?;
     let found: DemoMachine = guest::read(&demo, DEMO)?;
     ensure!(
@@ -137,7 +137,7 @@ fn by_firmware(bench: &Bench) -> Result<()> {
     bench.say("machine on, network first");
     let machine = lab
         .server()?
-        .wait_state(MAC, "installing", bench.patience(30))?;
+        .wait_state(MAC, "installing", bench.patience(60))?;
     let events: Vec<&str> = machine
         .timeline
         .iter()
