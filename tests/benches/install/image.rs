@@ -15,18 +15,18 @@ const SIZE: u64 = 1 << 30;
 const RUN: usize = 8 << 20;
 
 /// A raw image and its compressed forms.
-pub struct Image {
+pub(crate) struct Image {
     directory: PathBuf,
     /// Bytes of the raw image.
-    pub size: u64,
+    pub(crate) size: u64,
     /// Share of 4 KiB blocks that are not all zero.
-    pub percent_data: u64,
+    pub(crate) percent_data: u64,
     digest: Sha256Digest,
 }
 
 impl Image {
     /// Makes the image in `directory`.
-    pub fn make(directory: &Path) -> Result<Self> {
+    pub(crate) fn make(directory: &Path) -> Result<Self> {
         let raw = directory.join("image.raw");
         let data_bytes = fill(&raw)?;
         run(Command::new("sgdisk")
@@ -51,12 +51,12 @@ impl Image {
     }
 
     /// The image in one form: `raw`, `zst`, `gz` or `xz`.
-    pub fn file(&self, kind: &str) -> PathBuf {
+    pub(crate) fn file(&self, kind: &str) -> PathBuf {
         self.directory.join(format!("image.{kind}"))
     }
 
     /// Fails unless `disk` begins with the image.
-    pub fn is_on(&self, disk: &Path) -> Result<()> {
+    pub(crate) fn is_on(&self, disk: &Path) -> Result<()> {
         let (digest, _) = Sha256Digest::of_reader(File::open(disk)?.take(self.size))?;
         ensure!(
             digest == self.digest,
@@ -77,7 +77,9 @@ fn fill(raw: &Path) -> Result<u64> {
         let mut input = File::open(path)?;
         loop {
             let mut block = Vec::with_capacity(RUN);
-            Read::by_ref(&mut input).take(RUN as u64).read_to_end(&mut block)?;
+            Read::by_ref(&mut input)
+                .take(RUN as u64)
+                .read_to_end(&mut block)?;
             if block.is_empty() {
                 break;
             }
@@ -114,11 +116,11 @@ fn real_files() -> Result<Vec<PathBuf>> {
 }
 
 /// A loop device over a file; detached when dropped.
-pub struct LoopDisk(PathBuf);
+pub(crate) struct LoopDisk(PathBuf);
 
 impl LoopDisk {
     /// Attaches a new file of `size` bytes.
-    pub fn attach(file: &Path, size: u64) -> Result<Self> {
+    pub(crate) fn attach(file: &Path, size: u64) -> Result<Self> {
         File::create(file)?.set_len(size)?;
         let output = Command::new("losetup")
             .args(["--find", "--show", "--direct-io=off"])
@@ -135,7 +137,7 @@ impl LoopDisk {
     }
 
     /// The device.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -153,7 +155,7 @@ impl Drop for LoopDisk {
 }
 
 /// RAM when there is room, so that the disk below does not decide.
-pub fn fastest_directory() -> &'static str {
+pub(crate) fn fastest_directory() -> &'static str {
     let free = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text
             .lines()

@@ -4,6 +4,12 @@
 //! Every run also checks that the disk holds the image. Prints a table; judges nothing. Needs root
 //! and a loop device; `tests/bench.sh` builds what it measures.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark says what it measured"
+)]
+
 mod image;
 mod pair;
 

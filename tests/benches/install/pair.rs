@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 
 /// Medians of one comparison.
-pub struct Row {
+pub(crate) struct Row {
     ours: Cost,
     peer: Cost,
 }
@@ -21,7 +21,7 @@ struct Cost {
 
 /// Runs both commands `runs` times in turn, after one run of each that does not count; `check` judges
 /// the disk after each run.
-pub fn interleave(
+pub(crate) fn interleave(
     runs: usize,
     ours: impl Fn() -> Result<Command>,
     peer: impl Fn() -> Result<Command>,
