@@ -4,16 +4,19 @@
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
 use ::gpt::disk::LogicalBlockSize;
 use ::gpt::{GptConfig, mbr::ProtectiveMBR, partition::Partition, partition_types};
 use embed::digest::Sha256Digest;
 
 use super::*;
-use crate::disk::SectorSize;
 use crate::observe::Silent;
 use crate::source::{DigestAuthority, ExpectedDigest, ImageStream, Signature};
+
+mod recorder;
+
+use recorder::{Op, Recorder, apply};
 
 const MIB: usize = 1024 * 1024;
 const IMAGE: usize = 6 * MIB;
@@ -21,84 +24,6 @@ const DISK: usize = 16 * MIB;
 /// Where the test's configuration goes: somewhere in the image's boot partition.
 const MARK_AT: usize = 3 * MIB;
 const MARK: [u8; 512] = [0x77; 512];
-
-#[derive(Clone, Debug)]
-enum Op {
-    Write(usize, Vec<u8>),
-    Flush,
-}
-
-/// A disk in memory that keeps a record.
-struct Recorder {
-    bytes: Mutex<Vec<u8>>,
-    log: Mutex<Vec<Op>>,
-    /// Fails every write from this one on.
-    fail_from: usize,
-}
-
-impl Recorder {
-    fn new(bytes: Vec<u8>) -> Self {
-        Self {
-            bytes: Mutex::new(bytes),
-            log: Mutex::default(),
-            fail_from: usize::MAX,
-        }
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        self.bytes.lock().unwrap().clone()
-    }
-
-    fn log(&self) -> Vec<Op> {
-        self.log.lock().unwrap().clone()
-    }
-}
-
-fn apply(bytes: &mut [u8], op: &Op) {
-    if let Op::Write(at, data) = op {
-        bytes[*at..at + data.len()].copy_from_slice(data);
-    }
-}
-
-impl Disk for Recorder {
-    fn len(&self) -> u64 {
-        DISK as u64
-    }
-
-    fn sector_size(&self) -> SectorSize {
-        SectorSize::B512
-    }
-
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        let at = usize::try_from(offset).unwrap();
-        buf.copy_from_slice(&self.bytes.lock().unwrap()[at..at + buf.len()]);
-        Ok(())
-    }
-
-    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        assert!(
-            offset.is_multiple_of(512) && data.len().is_multiple_of(512),
-            "not whole sectors"
-        );
-        let op = Op::Write(usize::try_from(offset).unwrap(), data.to_vec());
-        let mut log = self.log.lock().unwrap();
-        if log.len() >= self.fail_from {
-            return Err(io::Error::other("the disk is broken"));
-        }
-        apply(&mut self.bytes.lock().unwrap(), &op);
-        log.push(op);
-        Ok(())
-    }
-
-    fn zero_range(&self, offset: u64, len: u64) -> io::Result<()> {
-        self.write_at(offset, &vec![0; usize::try_from(len).unwrap()])
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        self.log.lock().unwrap().push(Op::Flush);
-        Ok(())
-    }
-}
 
 /// A bootable disk of `len` bytes with these partitions (MiB), every one full of `fill`.
 fn system(len: usize, fill: u8, parts: &[(&str, partition_types::Type, usize, usize)]) -> Vec<u8> {
@@ -394,10 +319,7 @@ fn a_disk_that_fails_at_any_write_never_boots_half_written() {
     run(&whole, Sha256Digest::of(&image()), "data").unwrap();
     let done = whole.bytes();
     for fail_from in 0..whole.log().len() - 1 {
-        let disk = Recorder {
-            fail_from,
-            ..Recorder::new(old_disk())
-        };
+        let disk = Recorder::new(old_disk()).failing_from(fail_from);
         let error = run(&disk, Sha256Digest::of(&image()), "data").unwrap_err();
         assert!(
             matches!(

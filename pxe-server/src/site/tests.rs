@@ -1,3 +1,5 @@
+//! Sites read whole, and refused with the place of the mistake.
+
 use std::path::Path;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The scripts word for word, and what no script may ever hold.
+
 use embed::digest::Sha256Digest;
 use embed::manifest::{Artifact, FORMAT, ImageArtifact};
 use embed::medium::LiveImage;

@@ -1,3 +1,5 @@
+//! Reports through a store that fails, and what is answered then.
+
 use std::sync::atomic::AtomicBool;
 
 use embed::report::Event as Reported;

@@ -1,3 +1,5 @@
+//! Whole lives of a machine, in order and in any order; never a second install.
+
 use embed::digest::{Sha256Digest, Sha512Digest};
 use proptest::prelude::*;
 

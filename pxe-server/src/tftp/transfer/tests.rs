@@ -1,3 +1,5 @@
+//! Transfers without sockets: loss, gaps, probes, silence, and clients that lie.
+
 use proptest::prelude::*;
 
 use super::*;
