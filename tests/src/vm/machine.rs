@@ -162,10 +162,11 @@ impl Machine {
         if self.on_reboot == OnReboot::Exit {
             arguments.push("-no-reboot".into());
         }
+        // Index 0 belongs to a kernel that QEMU hands over.
         for (index, device) in self.devices.iter().enumerate() {
             match device {
-                Device::Drive(drive) => arguments.extend(drive.arguments(index, index)),
-                Device::Nic(nic) => arguments.extend(nic.arguments(Some(index))),
+                Device::Drive(drive) => arguments.extend(drive.arguments(index, index + 1)),
+                Device::Nic(nic) => arguments.extend(nic.arguments(Some(index + 1))),
             }
         }
         if !self
