@@ -44,12 +44,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         arguments.extend(["--only".into(), way.name().into()]);
     }
     let status = isolate::run_self(&arguments, &[])?;
-    // The process inside has said what there is to say.
-    let code = status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .unwrap_or(1);
-    Ok(ExitCode::from(code))
+    // Whatever else ended the process inside, it has said why.
+    let Some(code) = status.code() else {
+        bail!("interrupted; logs are in {}", logs.display());
+    };
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
 /// Builds everything below `target/demo/artifacts`.
