@@ -35,10 +35,13 @@ pub fn obtain(kargs: &Kargs, consoles: &Consoles) -> Result<(), RootfsError> {
         }
         Source::Url(url) => download(&url, consoles)?,
     };
-    std::os::unix::fs::symlink(&file, ARCHIVE).map_err(|source| RootfsError::Io {
-        path: ARCHIVE.into(),
-        source,
-    })
+    // Nothing was mounted there yet when the kernel unpacked the rootfs itself.
+    fs::create_dir_all(run::LIVE_DIR)
+        .and_then(|()| std::os::unix::fs::symlink(&file, ARCHIVE))
+        .map_err(|source| RootfsError::Io {
+            path: ARCHIVE.into(),
+            source,
+        })
 }
 
 fn download(url: &str, consoles: &Consoles) -> Result<PathBuf, RootfsError> {

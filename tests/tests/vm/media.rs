@@ -1,6 +1,8 @@
 //! Machines that need no network: live ISO on CD-ROM and stick under each firmware, and the
 //! image's own disk.
 
+use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -9,7 +11,7 @@ use tests::artifacts;
 use tests::guest::{self, DEMO, DemoMachine, INSTALL_DONE, PROVISIONED};
 use tests::programs::program;
 use tests::site;
-use tests::vm::{Drive, Firmware, Vm, disk};
+use tests::vm::{Boot, Drive, Firmware, OnReboot, Vm, disk};
 
 use crate::bench::Bench;
 use crate::case::{Case, Tier};
@@ -39,6 +41,11 @@ pub(crate) const CASES: &[Case] = &[
         name: "iso_on_stick_installs_under_uefi",
         tier: Tier::Full,
         run: |bench| install(bench, Firmware::Ovmf, Drive::UsbStick),
+    },
+    Case {
+        name: "rootfs_as_second_initrd_installs",
+        tier: Tier::Full,
+        run: second_initrd,
     },
     Case {
         name: "cloud_disk_provisions_under_bios",
@@ -82,6 +89,36 @@ fn install(bench: &Bench, firmware: Firmware, drive: fn(PathBuf) -> Drive) -> Re
     vm.wait_for(INSTALL_DONE, bench.patience(60))?;
     bench.say("installed");
     expect_first_boot(bench, &mut vm)
+}
+
+/// Firmware and boot loaders hand several initrds over as one.
+fn second_initrd(bench: &Bench) -> Result<()> {
+    let manifest = bench.artifacts.manifest();
+    let initrd = bench.path("initrd");
+    let mut both = File::create(&initrd)?;
+    for part in [&manifest.initramfs, &manifest.rootfs] {
+        io::copy(
+            &mut File::open(bench.artifacts.media().join(&part.file))?,
+            &mut both,
+        )?;
+    }
+    let boot = Boot::Kernel {
+        kernel: bench.artifacts.kernel(),
+        initrd: Some(initrd),
+        kargs: format!(
+            "{} coreos.inst.install_dev=/dev/vda",
+            manifest.kargs.join(" ")
+        ),
+    };
+    let mut vm = bench
+        .machine_booting("machine", boot)
+        .memory_mib(3072)
+        .on_reboot(OnReboot::Exit)
+        .drive(Drive::Disk(bench.empty_disk()?))
+        .start()?;
+    bench.say("booting kernel and initrds");
+    vm.wait_for(INSTALL_DONE, bench.patience(60))?;
+    vm.wait_off(bench.patience(10))
 }
 
 fn cloud(bench: &Bench, firmware: Firmware) -> Result<()> {
