@@ -5,11 +5,11 @@
 
 use std::ffi::OsStr;
 use std::process::{Command, ExitStatus};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use nix::mount::{MsFlags, mount};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -25,17 +25,15 @@ pub fn is_inside() -> bool {
 }
 
 /// Runs this very program with `arguments` inside and waits for its end; `environment` is added.
-/// When this process is interrupted or killed, so is the one inside.
+/// When this process is interrupted or killed, so is the one inside; once interrupted, this
+/// process starts no other.
 pub fn run_self<S: AsRef<OsStr>>(
     arguments: &[S],
     environment: &[(&str, &str)],
 ) -> Result<ExitStatus> {
     let program = std::env::current_exe().context("finding this program's path")?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&interrupted))
-            .context("installing a signal handler")?;
-    }
+    let interrupted = interrupted()?;
+    ensure!(!interrupted.load(Ordering::Relaxed), "interrupted");
     let mut child = Command::new("setpriv")
         .args(["--pdeathsig", "KILL"])
         .args([
@@ -60,6 +58,8 @@ pub fn run_self<S: AsRef<OsStr>>(
             .try_wait()
             .context("waiting for the isolated process")?
         {
+            let killed = status.code().is_none() && interrupted.load(Ordering::Relaxed);
+            ensure!(!killed, "interrupted");
             return Ok(status);
         }
         if interrupted.load(Ordering::Relaxed) {
@@ -70,6 +70,20 @@ pub fn run_self<S: AsRef<OsStr>>(
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Becomes true with the first SIGINT or SIGTERM.
+fn interrupted() -> Result<&'static AtomicBool> {
+    static FLAG: OnceLock<std::io::Result<Arc<AtomicBool>>> = OnceLock::new();
+    let flag = FLAG.get_or_init(|| {
+        let flag = Arc::default();
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&flag))?;
+        }
+        Ok(flag)
+    });
+    flag.as_deref()
+        .map_err(|error| anyhow!("installing a signal handler: {error}"))
 }
 
 /// To be called first inside: a private, writable `/run`, and a loopback that is up.

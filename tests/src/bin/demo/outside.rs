@@ -43,12 +43,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if let Some(way) = options.only {
         arguments.extend(["--only".into(), way.name().into()]);
     }
-    let status = isolate::run_self(&arguments, &[])?;
-    // Whatever else ended the process inside, it has said why.
-    let Some(code) = status.code() else {
-        bail!("interrupted; logs are in {}", logs.display());
-    };
-    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+    let status = isolate::run_self(&arguments, &[]);
+    let status = failing(status, "running in private namespaces", &logs)?;
+    // What ended otherwise has said why.
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(ExitCode::from(code.unwrap_or(1)))
 }
 
 /// Builds everything below `target/demo/artifacts`.
