@@ -18,7 +18,7 @@ test: ## unit, golden, property, loop-device and VM tests
 	tests/run.sh
 
 test-vm: ## the larger matrix of firmware, media and faults in VMs
-	COREOS_METAL_VM=full tests/run.sh --test 'vm_*'
+	COREOS_METAL_VM=full tests/run.sh --package tests --test vm
 
 bench: ## measure against the peers, interleaved, on this machine
 	tests/bench.sh
