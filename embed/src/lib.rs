@@ -9,6 +9,7 @@
 pub mod contract;
 pub mod customize;
 pub mod digest;
+pub mod finding;
 pub mod ignition;
 pub mod initrd;
 pub mod iso;
@@ -17,4 +18,6 @@ pub mod manifest;
 pub mod medium;
 pub mod progress;
 pub mod report;
+pub mod schema;
 pub mod stream_hash;
+pub mod tree;

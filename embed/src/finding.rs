@@ -1,0 +1,121 @@
+//! What is wrong, or doubtful, in a config, and where: collected, never printed here.
+//!
+//! One run gives all findings of a config. Rendering (one line each, excerpt with a caret, JSON)
+//! is `finding::render`.
+
+use crate::tree::Span;
+
+/// How bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The config is used as it is.
+    Warning,
+    /// The config is refused.
+    Error,
+}
+
+/// One thing found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad.
+    pub severity: Severity,
+    /// Stable name of the rule, kebab-case: what programs tell findings apart by.
+    pub code: &'static str,
+    /// Where.
+    pub at: At,
+    /// What, in one sentence without a full stop.
+    pub message: String,
+    /// How to mend it, where that is known.
+    pub hint: Option<String>,
+}
+
+/// Where a finding belongs: a value (or key), or a field that is absent from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At {
+    /// The value or the key; of an absent field, the object that lacks it.
+    pub span: Span,
+    /// The absent field, by its Ignition name.
+    pub absent: Option<&'static str>,
+}
+
+impl From<Span> for At {
+    fn from(span: Span) -> Self {
+        let absent = None;
+        Self { span, absent }
+    }
+}
+
+impl At {
+    /// A field that the object at `span` lacks.
+    pub fn absent(span: Span, field: &'static str) -> Self {
+        let absent = Some(field);
+        Self { span, absent }
+    }
+}
+
+/// All findings of a run, in the order in which they were found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings(Vec<Finding>);
+
+impl Findings {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an error.
+    pub fn error(&mut self, code: &'static str, at: impl Into<At>, message: impl Into<String>) {
+        self.push(Severity::Error, code, at.into(), message.into());
+    }
+
+    /// Adds a warning.
+    pub fn warning(&mut self, code: &'static str, at: impl Into<At>, message: impl Into<String>) {
+        self.push(Severity::Warning, code, at.into(), message.into());
+    }
+
+    fn push(&mut self, severity: Severity, code: &'static str, at: At, message: String) {
+        let hint = None;
+        self.0.push(Finding {
+            severity,
+            code,
+            at,
+            message,
+            hint,
+        });
+    }
+
+    /// Says how to mend the finding that was added last.
+    pub fn hint(&mut self, hint: impl Into<String>) {
+        if let Some(last) = self.0.last_mut() {
+            last.hint = Some(hint.into());
+        }
+    }
+
+    /// Adds all of `other`.
+    pub fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Finding> {
+        self.0.iter()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether one of them is an error.
+    pub fn has_errors(&self) -> bool {
+        self.iter()
+            .any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// Sorted by place, each kept once: what a user reads from top to bottom.
+    pub fn into_sorted(mut self) -> Vec<Finding> {
+        self.0.sort_by_key(|finding| finding.at.span);
+        self.0.dedup();
+        self.0
+    }
+}
