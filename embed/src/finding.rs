@@ -29,6 +29,40 @@ pub struct Finding {
     pub hint: Option<String>,
 }
 
+impl Finding {
+    /// An error without a hint.
+    pub fn error(code: &'static str, at: impl Into<At>, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            code,
+            at: at.into(),
+            message: message.into(),
+            hint: None,
+        }
+    }
+}
+
+/// The longest value that a message quotes in full, in characters.
+const QUOTED: usize = 80;
+
+/// A value as messages quote it: in backticks, without control characters, and not too long.
+pub fn quote(value: &str) -> String {
+    let mut letters = value.chars();
+    let start: String = letters.by_ref().take(QUOTED).collect();
+    let more = letters.next().map_or("", |_| "…");
+    let shown: String = start.chars().flat_map(shown).collect();
+    format!("`{shown}{more}`")
+}
+
+/// A character, escaped where a terminal would not show it as one.
+fn shown(letter: char) -> impl Iterator<Item = char> {
+    let plain = !letter.is_control()
+        && !matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    let escaped = (!plain).then(|| letter.escape_default());
+    let kept = plain.then_some(letter);
+    kept.into_iter().chain(escaped.into_iter().flatten())
+}
+
 /// Where a finding belongs: a value (or key), or a field that is absent from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct At {
@@ -71,6 +105,11 @@ impl Findings {
     /// Adds a warning.
     pub fn warning(&mut self, code: &'static str, at: impl Into<At>, message: impl Into<String>) {
         self.push(Severity::Warning, code, at.into(), message.into());
+    }
+
+    /// Adds a finding that a reader gave back.
+    pub fn add(&mut self, finding: Finding) {
+        self.0.push(finding);
     }
 
     fn push(&mut self, severity: Severity, code: &'static str, at: At, message: String) {
@@ -117,5 +156,17 @@ impl Findings {
         self.0.sort_by_key(|finding| finding.at.span);
         self.0.dedup();
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_values_are_short_and_printable() {
+        assert_eq!(quote("a b"), "`a b`");
+        assert_eq!(quote("a\n\u{1b}[0må\u{202e}"), "`a\\n\\u{1b}[0må\\u{202e}`");
+        assert_eq!(quote(&"x".repeat(1000)).chars().count(), QUOTED + 3);
     }
 }

@@ -1,10 +1,16 @@
 //! Configs as trees that know where each value stands in its text.
 //!
 //! [`raw`] is what a reader saw, [`node`] is the same after the schema gave each value its type.
-//! Reading and checking are elsewhere; here are only the shapes, [`Span`] and [`Sources`].
+//! [`json`] reads and [`typed`] gives types, [`write`](mod@write) goes back to text; here are
+//! [`Span`] and [`Sources`]. Checking is elsewhere.
 
+pub mod json;
+pub(crate) mod nearest;
 pub mod node;
 pub mod raw;
+mod scalar;
+pub mod typed;
+pub mod write;
 
 use std::fmt;
 

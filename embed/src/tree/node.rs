@@ -28,6 +28,8 @@ pub enum Value {
     List(Vec<Node>),
     /// An object of the schema.
     Object(Object),
+    /// Strings by keys that the user chose.
+    Labels(BTreeMap<String, Node>),
 }
 
 /// The present fields of one object. Fields come out in the order of their names.
@@ -103,6 +105,14 @@ impl Node {
         match &self.value {
             Value::List(items) => items,
             _ => &[],
+        }
+    }
+
+    /// The strings by free keys, if it is such a map.
+    pub fn as_labels(&self) -> Option<&BTreeMap<String, Node>> {
+        match &self.value {
+            Value::Labels(labels) => Some(labels),
+            _ => None,
         }
     }
 

@@ -48,6 +48,24 @@ pub enum Scalar {
     Plain(String),
 }
 
+impl RawNode {
+    /// Whether this is null, which means the same as absent.
+    pub fn is_null(&self) -> bool {
+        self.value == RawValue::Scalar(Scalar::Null)
+    }
+}
+
+impl RawValue {
+    /// What a reader's messages call this.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Scalar(scalar) => scalar.kind(),
+            Self::List(_) => "a list",
+            Self::Map(_) => "a map",
+        }
+    }
+}
+
 impl Scalar {
     /// What a reader's messages call this.
     pub fn kind(&self) -> &'static str {
