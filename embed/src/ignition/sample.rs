@@ -51,6 +51,7 @@ pub(super) fn json(node: &Node) -> Json {
                 .map(|(name, member)| (name.to_owned(), json(&member.node)))
                 .collect()
         }
+        Value::Labels(_) => unreachable!("Ignition has none"),
     }
 }
 
