@@ -133,6 +133,18 @@ impl Node {
     }
 }
 
+impl<const N: usize> From<[(&'static str, Node); N]> for Object {
+    /// Generated fields, whose keys have the places of their values.
+    fn from(fields: [(&'static str, Node); N]) -> Self {
+        let member = |node: Node| Member {
+            key: node.span,
+            node,
+        };
+        let fields = fields.into_iter();
+        Self(fields.map(|(name, node)| (name, member(node))).collect())
+    }
+}
+
 impl Object {
     /// Without fields.
     pub fn new() -> Self {
@@ -172,6 +184,11 @@ impl Object {
     /// The field's string.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_text()
+    }
+
+    /// Whether the field is there and true.
+    pub fn is_true(&self, name: &str) -> bool {
+        self.get(name).and_then(Node::as_bool) == Some(true)
     }
 
     /// The field's items; none if absent.
