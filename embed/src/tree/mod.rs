@@ -107,6 +107,11 @@ impl Sources {
         self.0.get(usize::from(id.0))
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Keeps the tree that was read from a text.
     pub fn set_tree(&mut self, id: SourceId, tree: RawNode) {
         if let Some(source) = self.0.get_mut(usize::from(id.0)) {

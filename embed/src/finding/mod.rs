@@ -1,7 +1,15 @@
 //! What is wrong, or doubtful, in a config, and where: collected, never printed here.
 //!
-//! One run gives all findings of a config. Rendering (one line each, excerpt with a caret, JSON)
-//! is `finding::render`.
+//! One run gives all findings of a config. [`Renderer`] makes text of them: one line each, an
+//! excerpt with a caret, or JSON.
+
+mod excerpt;
+mod render;
+mod report;
+
+pub use excerpt::Color;
+pub use render::Renderer;
+pub use report::{Entry, Report};
 
 use crate::tree::Span;
 
@@ -159,14 +167,15 @@ impl Findings {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quoted_values_are_short_and_printable() {
-        assert_eq!(quote("a b"), "`a b`");
-        assert_eq!(quote("a\n\u{1b}[0må\u{202e}"), "`a\\n\\u{1b}[0må\\u{202e}`");
-        assert_eq!(quote(&"x".repeat(1000)).chars().count(), QUOTED + 3);
+impl Severity {
+    /// `warning` or `error`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;
