@@ -8,6 +8,7 @@
 mod butane;
 mod disks;
 mod ignition;
+pub mod json_schema;
 mod nodes;
 mod targets;
 
