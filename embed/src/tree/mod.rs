@@ -11,6 +11,7 @@ pub mod raw;
 mod scalar;
 pub mod typed;
 pub mod write;
+pub mod yaml;
 
 use std::fmt;
 

@@ -9,6 +9,7 @@ use super::nearest::nearest;
 use super::node::{Node, Object, Value};
 use super::raw::{RawEntry, RawNode, RawValue, Scalar};
 use super::scalar::{self, Whole};
+use super::yaml::MERGE;
 use crate::finding::{Findings, quote};
 use crate::schema::{self, Field, Kind, Language, Record, TARGETS};
 
@@ -94,7 +95,10 @@ impl Reader<'_> {
     fn labels(&mut self, entries: &[RawEntry]) -> BTreeMap<String, Node> {
         let mut labels = BTreeMap::new();
         for entry in entries {
-            let node = if entry.value.is_null() {
+            let node = if entry.key == MERGE && entry.value.is_null() {
+                self.unused(entry);
+                None
+            } else if entry.value.is_null() {
                 Some(Node::text(entry.value.span, ""))
             } else {
                 self.value(&entry.value, Kind::Text)
@@ -163,12 +167,16 @@ impl Reader<'_> {
             self.findings.warning("key-case", entry.key_span, message);
             return Some(field);
         }
-        let message = format!("unknown key {} is not used", quote(key));
-        self.findings.warning("unused-key", entry.key_span, message);
+        self.unused(entry);
         if let Some(hint) = self.hint(key, record) {
             self.findings.hint(hint);
         }
         None
+    }
+
+    fn unused(&mut self, entry: &RawEntry) {
+        let message = format!("unknown key {} is not used", quote(&entry.key));
+        self.findings.warning("unused-key", entry.key_span, message);
     }
 
     /// What a key that is not in the language was probably meant to be.

@@ -1,7 +1,8 @@
 //! Writes a typed tree as JSON, in the same bytes for the same values.
 //!
 //! Fields are ordered by name; those that hold an empty list or object are left out, as Ignition
-//! does. Everything else is written as it is. Reading is [`super::json`].
+//! does. Everything else is written as it is, what YAML finds unprintable escaped: the text is
+//! YAML as well. Reading is [`super::json`].
 
 use super::node::{Node, Object, Value};
 
@@ -95,7 +96,13 @@ impl Writer {
                 '\n' => self.out.push_str("\\n"),
                 '\r' => self.out.push_str("\\r"),
                 '\t' => self.out.push_str("\\t"),
-                '\0'..='\u{1f}' => {
+                '\0'..='\u{1f}'
+                | '\u{7f}'..='\u{9f}'
+                | '\u{2028}'
+                | '\u{2029}'
+                | '\u{feff}'
+                | '\u{fffe}'
+                | '\u{ffff}' => {
                     self.out.push_str(&format!("\\u{:04x}", u32::from(letter)));
                 }
                 _ => self.out.push(letter),
