@@ -1,16 +1,16 @@
 //! Everything that is put *into* a system or a medium: Ignition configs, kernel arguments,
-//! initrd archives, ISO embed areas, partition tables, and the documents in which the other rooms meet
+//! initrd archives, ISO embed areas, and the documents in which the other rooms meet
 //! (`manifest.json`, the live medium's description, reports).
 //!
 //! Pure functions over bytes, readers and writers: no network, no block devices, no async,
 //! no printing, no unsafe code. `docs/src/os-contract.md` is the prose of [`contract`].
 #![forbid(unsafe_code)]
 
+pub mod butane;
 pub mod contract;
 pub mod customize;
 pub mod digest;
 pub mod finding;
-pub mod gpt;
 pub mod ignition;
 pub mod initrd;
 pub mod iso;

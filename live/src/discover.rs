@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use embed::gpt::Partition;
-
+use crate::gpt::Table;
 use crate::mount::{self, Access, MountError};
 use crate::superblock::{self, Kind};
-use crate::{sys, table};
+use crate::sys;
 
 /// How long slow storage may take to appear.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -177,10 +176,10 @@ impl Devices {
             return Vec::new();
         };
         let (sector, size) = geometry(&file);
-        let Ok(table) = table::read(&file, sector, size) else {
+        let Ok(table) = Table::read(&mut file, sector, size) else {
             return Vec::new();
         };
-        let labelled = |partition: Partition| {
+        let labelled = |partition: crate::gpt::Partition| {
             let superblock = superblock::read(&mut file, partition.start).ok()??;
             let inside = Some(Inside {
                 start: partition.start,
@@ -192,7 +191,11 @@ impl Devices {
                 kind: superblock.kind,
             })
         };
-        table.partitions().filter_map(labelled).collect()
+        table
+            .partitions()
+            .into_iter()
+            .filter_map(labelled)
+            .collect()
     }
 
     /// Names of all devices that may hold a boot medium, sorted.

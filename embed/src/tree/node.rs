@@ -116,6 +116,14 @@ impl Node {
         }
     }
 
+    /// The items, to be changed; none if it is no list.
+    pub fn items_mut(&mut self) -> &mut [Node] {
+        match &mut self.value {
+            Value::List(items) => items,
+            _ => &mut [],
+        }
+    }
+
     /// The object, if it is one.
     pub fn as_object(&self) -> Option<&Object> {
         match &self.value {
