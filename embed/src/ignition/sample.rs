@@ -45,13 +45,13 @@ pub(super) fn json(node: &Node) -> Json {
         Value::Integer(number) => (*number).into(),
         Value::Text(text) => text.as_str().into(),
         Value::List(items) => items.iter().map(json).collect(),
+        Value::Labels(_) => unreachable!("Ignition has none"),
         Value::Object(object) => {
             let members = object.members();
             members
                 .map(|(name, member)| (name.to_owned(), json(&member.node)))
                 .collect()
         }
-        Value::Labels(_) => unreachable!("Ignition has none"),
     }
 }
 

@@ -237,7 +237,7 @@ fn unquoted(text: &str, kind: Kind) -> bool {
 
 /// Whether two names differ in case only, by the one-letter foldings that Go's decoder knows:
 /// beside ASCII, the long s and the Kelvin sign.
-fn alike(name: &str, key: &str) -> bool {
+pub(crate) fn alike(name: &str, key: &str) -> bool {
     let fold = |letter: char| match letter {
         'ſ' => 's',
         '\u{212a}' => 'k',

@@ -42,7 +42,7 @@ fn configs_are_checked_before_the_disk() {
         ("", "config is empty"),
         (
             "{\n  nope}",
-            "config is not valid JSON: key must be a string (line 2, column 3)",
+            "config is not valid JSON: expected a key in double quotes, found `n` (line 2, column 3)",
         ),
         (
             "{\"ignition\": {\"version\": \"2.3.0\"}}",
