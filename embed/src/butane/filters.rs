@@ -5,7 +5,7 @@
 
 use super::Context;
 use crate::schema::{Kind, Minor, ROOT, Record, Variant};
-use crate::tree::node::{Node, Object};
+use crate::tree::node::{Node, Object, Value};
 
 /// A field that a variant refuses when it translates to one of some specs.
 struct Filter {
@@ -62,12 +62,17 @@ pub(super) fn check(root: &Object, context: &mut Context<'_>) {
         filter.variant == target.variant && (filter.from..=filter.to).contains(&target.minor)
     });
     for filter in mine {
-        refuse(root, &ROOT, filter.path, &mut Vec::new(), context);
+        refuse(root, filter.path, context);
     }
 }
 
+/// Reports every value of the field at `path` that is not empty, in all items of lists.
+pub(super) fn refuse(root: &Object, path: &'static [&'static str], context: &mut Context<'_>) {
+    descend(root, &ROOT, path, &mut Vec::new(), context);
+}
+
 /// Goes down one field a call; paths are as long as the table makes them.
-fn refuse(
+fn descend(
     object: &Object,
     record: &'static Record,
     path: &'static [&'static str],
@@ -82,11 +87,12 @@ fn refuse(
     };
     spelled.push(field.yaml);
     if rest.is_empty() {
-        if !is_empty(node) {
+        if !is_empty(name, node) {
             let message = format!(
-                "`{}` is not supported by variant `{}`",
+                "`{}` cannot be used in {} {}",
                 spelled.join("."),
-                context.target.variant.name()
+                context.target.variant.name(),
+                context.target.version
             );
             context
                 .findings
@@ -102,15 +108,22 @@ fn refuse(
             _ => return,
         };
         for object in nodes.iter().filter_map(Node::as_object) {
-            refuse(object, inner, rest, spelled, context);
+            descend(object, inner, rest, spelled, context);
         }
     }
     spelled.pop();
 }
 
-fn is_empty(node: &Node) -> bool {
-    match node.as_object() {
-        Some(object) => object.is_empty(),
-        None => node.items().is_empty() && node.as_text().is_none(),
+/// Whether there is nothing in a value that a machine would act upon.
+fn is_empty(field: &str, node: &Node) -> bool {
+    match &node.value {
+        Value::List(items) => items.is_empty(),
+        Value::Object(object) => object
+            .members()
+            .all(|(name, member)| is_empty(name, &member.node)),
+        Value::Labels(labels) => labels.is_empty(),
+        // Sugar always writes a compression, if only the empty one.
+        Value::Text(text) => text.is_empty() && field == "compression",
+        Value::Bool(_) | Value::Integer(_) => false,
     }
 }

@@ -5,14 +5,20 @@
 //! Butane's published specifications of fcos, flatcar, openshift, r4e and fiot.
 
 mod accept;
+mod boot_device;
 mod encode;
 mod files;
 mod filters;
+mod grub;
 mod mounts;
+mod openshift;
+mod quadlets;
 mod resource;
+mod sugar;
 mod trees;
 mod units;
 mod users;
+mod warnings;
 
 use crate::finding::Findings;
 use crate::schema::{Target, Variant, version};
@@ -21,6 +27,7 @@ use crate::tree::node::{Node, Object};
 
 pub use accept::accept;
 pub use files::{FilesDir, FilesError};
+pub use openshift::MachineConfig;
 
 use files::Files;
 
@@ -31,12 +38,15 @@ pub struct Options<'a> {
     pub files: Option<&'a FilesDir>,
     /// Take versions that are still under construction.
     pub experimental: bool,
+    /// Give a plain Ignition config even where the variant wraps it (openshift).
+    pub raw: bool,
 }
 
 /// What the passes of one conversion share.
 #[derive(Debug)]
 struct Context<'a> {
     target: &'static Target,
+    raw: bool,
     files: Files<'a>,
     findings: Findings,
 }
@@ -65,6 +75,8 @@ pub struct Converted {
     pub config: Option<Node>,
     /// The variant and version; none if they were refused.
     pub target: Option<&'static Target>,
+    /// What the config is wrapped in, for openshift and unless a plain config was asked for.
+    pub machine_config: Option<MachineConfig>,
     /// Errors and warnings, leading back to the text.
     pub findings: Findings,
 }
@@ -73,14 +85,18 @@ pub struct Converted {
 pub fn convert_tree(tree: Node, target: &'static Target, options: &Options<'_>) -> Converted {
     let mut context = Context {
         target,
+        raw: options.raw,
         files: Files::new(options.files),
         findings: Findings::new(),
     };
-    let config = translate(tree, &mut context);
+    sugar::check(&tree, &mut context);
+    let (config, machine_config) = translate(tree, &mut context);
     let findings = context.findings;
+    let usable = !findings.has_errors();
     Converted {
-        config: (!findings.has_errors()).then_some(config),
+        config: usable.then_some(config),
         target: Some(target),
+        machine_config: machine_config.filter(|_| usable),
         findings,
     }
 }
@@ -88,12 +104,13 @@ pub fn convert_tree(tree: Node, target: &'static Target, options: &Options<'_>) 
 /// Makes the typed tree of a Butane config an Ignition config of the target's spec.
 ///
 /// The result is complete only if no error was found.
-fn translate(mut config: Node, context: &mut Context<'_>) -> Node {
+fn translate(mut config: Node, context: &mut Context<'_>) -> (Node, Option<MachineConfig>) {
     let span = config.span;
     let Some(root) = config.as_object_mut() else {
-        return config;
+        return (config, None);
     };
     // 1. What is not in Ignition goes out.
+    let sections = sugar::take(root);
     root.take("variant");
     let version_span = root.take("version").map_or(span, |version| version.span);
     // 2. Sugar that every variant has, each within its own section.
@@ -102,13 +119,17 @@ fn translate(mut config: Node, context: &mut Context<'_>) -> Node {
     units::translate(root, context);
     mounts::translate(root, context);
     trees::translate(root, context);
-    // 3. Sugar of single variants: quadlets, boot_device, grub; each takes its field out of `root`.
-    // 4. The version, what the variant has not, and warnings.
+    quadlets::translate(root, context);
+    // 3. The version, what is merged under all this, and what the variant has not.
     let number = Node::text(version_span, version(context.target.minor));
     root.object_mut("ignition", version_span)
         .put("version", version_span, number);
-    filters::check(root, context);
-    config
+    let config = sugar::apply(config, &sections, context);
+    if let Some(root) = config.as_object() {
+        filters::check(root, context);
+    }
+    let machine_config = sugar::machine_config(&sections, context);
+    (config, machine_config)
 }
 
 /// The objects of list `section.list`, to be changed.
