@@ -52,14 +52,22 @@ impl Finding {
 
 /// The longest value that a message quotes in full, in characters.
 const QUOTED: usize = 80;
+/// What follows a value that is not quoted in full.
+pub(crate) const CUT: char = '…';
 
 /// A value as messages quote it: in backticks, without control characters, and not too long.
 pub fn quote(value: &str) -> String {
     let mut letters = value.chars();
     let start: String = letters.by_ref().take(QUOTED).collect();
-    let more = letters.next().map_or("", |_| "…");
-    let shown: String = start.chars().flat_map(shown).collect();
-    format!("`{shown}{more}`")
+    let mut out = format!("`{}", printable(&start));
+    out.extend(letters.next().map(|_| CUT));
+    out.push('`');
+    out
+}
+
+/// A text with what a terminal would obey, or would not show, escaped.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().flat_map(shown).collect()
 }
 
 /// A character, escaped where a terminal would not show it as one.

@@ -10,6 +10,7 @@ pub mod node;
 pub mod raw;
 mod scalar;
 pub mod typed;
+pub mod variables;
 pub mod write;
 pub mod yaml;
 
