@@ -2,7 +2,7 @@
 //!
 //! Both must be spelled exactly as published; what else is in the config is not looked at.
 
-use crate::finding::{At, Findings};
+use crate::finding::{At, Findings, quote};
 use crate::schema::{TARGETS, Target, Variant};
 use crate::tree::Span;
 use crate::tree::raw::{RawNode, RawValue, Scalar};
@@ -16,7 +16,7 @@ const VARIANTS: [Variant; 5] = [
 ];
 
 /// The target of a config that was read; none if it is refused, and then `findings` says why.
-pub fn accept(
+pub(super) fn accept(
     raw: &RawNode,
     experimental: bool,
     findings: &mut Findings,
@@ -33,7 +33,7 @@ pub fn accept(
         return None;
     }
     if !VARIANTS.iter().any(|known| known.name() == variant) {
-        let message = format!("there is no variant `{variant}`");
+        let message = format!("there is no variant {}", quote(variant));
         findings.error("variant-unknown", variant_span, message);
         let names = VARIANTS.map(|known| format!("`{}`", known.name()));
         findings.hint(format!("known are {}", names.join(", ")));
@@ -41,7 +41,10 @@ pub fn accept(
     }
     let (version_span, version) = text(raw, "version", findings)?;
     let Some(target) = Target::find(variant, version) else {
-        let message = format!("there is no version `{version}` of variant `{variant}`");
+        let message = format!(
+            "there is no version {} of variant `{variant}`",
+            quote(version)
+        );
         findings.error("version-unknown", version_span, message);
         findings.hint(near(variant, version));
         return None;

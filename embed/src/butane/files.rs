@@ -9,6 +9,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
+use crate::finding::quote;
+
 /// Bytes of one file.
 const FILE_LIMIT: u64 = 64 << 20;
 /// Bytes of all files of one config.
@@ -27,19 +29,19 @@ pub struct FilesDir {
 #[non_exhaustive]
 pub enum FilesError {
     /// There is no directory to look in.
-    #[error("`{local}` is a local file, but there is no files directory")]
+    #[error("{} is a local file, but there is no files directory", quote(local))]
     NoDir {
         /// As written in the config.
         local: String,
     },
     /// `..` or a symlink leads out of the directory.
-    #[error("`{local}` leads out of the files directory")]
+    #[error("{} leads out of the files directory", quote(local))]
     Escape {
         /// As written in the config.
         local: String,
     },
     /// The system refused.
-    #[error("cannot read `{local}`")]
+    #[error("cannot read {}", quote(local))]
     Io {
         /// As written in the config.
         local: String,
@@ -48,19 +50,19 @@ pub enum FilesError {
         source: io::Error,
     },
     /// Neither a file nor a link to one.
-    #[error("`{local}` is not a regular file")]
+    #[error("{} is not a regular file", quote(local))]
     NotRegular {
         /// As written in the config.
         local: String,
     },
     /// The root of a tree is something else.
-    #[error("`{local}` is not a directory")]
+    #[error("{} is not a directory", quote(local))]
     NotDirectory {
         /// As written in the config.
         local: String,
     },
     /// Larger than a config can sensibly carry.
-    #[error("`{local}` is larger than {limit} bytes")]
+    #[error("{} is larger than {limit} bytes", quote(local))]
     TooLarge {
         /// As written in the config.
         local: String,
@@ -74,7 +76,10 @@ pub enum FilesError {
         limit: u64,
     },
     /// A tree of too many entries.
-    #[error("`{local}` holds more than {limit} files, directories and links")]
+    #[error(
+        "{} holds more than {limit} files, directories and links",
+        quote(local)
+    )]
     TooMany {
         /// As written in the config.
         local: String,
@@ -82,7 +87,7 @@ pub enum FilesError {
         limit: usize,
     },
     /// Text is wanted.
-    #[error("`{local}` is not UTF-8")]
+    #[error("{} is not UTF-8", quote(local))]
     NotUtf8 {
         /// As written in the config, or the name that is meant.
         local: String,

@@ -1,11 +1,12 @@
 //! Butane: configs as people write them, made into Ignition configs.
 //!
-//! `translate` is the order of the passes; each kind of sugar has a file of its own. Fields and
+//! [`convert`] reads, translates and checks; `translate` is the order of the passes; each kind of sugar has a file of its own. Fields and
 //! their spelling come from the schema, rules of the result are `ignition::rules`. Semantics:
 //! Butane's published specifications of fcos, flatcar, openshift, r4e and fiot.
 
 mod accept;
 mod boot_device;
+mod child;
 mod encode;
 mod files;
 mod filters;
@@ -20,12 +21,13 @@ mod units;
 mod users;
 mod warnings;
 
-use crate::finding::Findings;
-use crate::schema::{Target, Variant, version};
-use crate::tree::Span;
+use crate::finding::{Findings, quote};
+use crate::schema::{Language, Target, Variant, version};
 use crate::tree::node::{Node, Object};
+use crate::tree::{Sources, Span, typed, yaml};
 
-pub use accept::accept;
+use accept::accept;
+use child::Child;
 pub use files::{FilesDir, FilesError};
 pub use openshift::MachineConfig;
 
@@ -48,6 +50,8 @@ struct Context<'a> {
     target: &'static Target,
     raw: bool,
     files: Files<'a>,
+    /// Configs within the config, to be checked by themselves.
+    children: Vec<Child>,
     findings: Findings,
 }
 
@@ -81,24 +85,86 @@ pub struct Converted {
     pub findings: Findings,
 }
 
-/// Converts a typed tree.
-pub fn convert_tree(tree: Node, target: &'static Target, options: &Options<'_>) -> Converted {
+/// Converts the Butane config `text`, which the user calls `name`.
+pub fn convert(sources: &mut Sources, name: &str, text: &str, options: &Options<'_>) -> Converted {
+    let mut findings = Findings::new();
+    let typed = read(sources, name, text, options, &mut findings);
+    let target = typed.as_ref().map(|(target, _)| *target);
+    let Some((target, tree)) = typed.filter(|_| !findings.has_errors()) else {
+        return Converted {
+            config: None,
+            target,
+            machine_config: None,
+            findings,
+        };
+    };
+    let (mut converted, children) = convert_tree(tree, target, options);
+    findings.append(std::mem::take(&mut converted.findings));
+    child::check(children, target.minor, sources, &mut findings);
+    if findings.has_errors() {
+        (converted.config, converted.machine_config) = (None, None);
+    }
+    Converted {
+        findings,
+        ..converted
+    }
+}
+
+/// Converts a typed tree; gives the configs within it, too, which are not checked here.
+fn convert_tree(
+    tree: Node,
+    target: &'static Target,
+    options: &Options<'_>,
+) -> (Converted, Vec<Child>) {
     let mut context = Context {
         target,
         raw: options.raw,
         files: Files::new(options.files),
+        children: Vec::new(),
         findings: Findings::new(),
     };
     sugar::check(&tree, &mut context);
     let (config, machine_config) = translate(tree, &mut context);
-    let findings = context.findings;
-    let usable = !findings.has_errors();
-    Converted {
+    let usable = !context.findings.has_errors();
+    let converted = Converted {
         config: usable.then_some(config),
         target: Some(target),
         machine_config: machine_config.filter(|_| usable),
-        findings,
-    }
+        findings: context.findings,
+    };
+    (converted, context.children)
+}
+
+/// The text as the schema sees it; none if it is no config of a target that we take.
+fn read(
+    sources: &mut Sources,
+    name: &str,
+    text: &str,
+    options: &Options<'_>,
+    findings: &mut Findings,
+) -> Option<(&'static Target, Node)> {
+    let source = match sources.add(name, text) {
+        Ok(source) => source,
+        Err(error) => {
+            let message = format!("{}: {error}", quote(name));
+            findings.error("too-much-text", Span::default(), message);
+            return None;
+        }
+    };
+    let raw = match yaml::read(source, text) {
+        Ok(raw) => raw,
+        Err(finding) => {
+            findings.add(finding);
+            return None;
+        }
+    };
+    let target = accept(&raw, options.experimental, findings);
+    let typed = target.map(|target| {
+        let language = Language::Butane(target);
+        (target, typed::read(&raw, language, findings))
+    });
+    sources.set_tree(source, raw);
+    typed
 }
 
 /// Makes the typed tree of a Butane config an Ignition config of the target's spec.

@@ -3,6 +3,7 @@
 //! Every resource object of the schema is visited: file contents, appends, referenced configs,
 //! certificates and key files. Whether a URL is a good one is a rule of Ignition.
 
+use super::child::Child;
 use super::encode::{escaped, shortest};
 use super::{Context, FilesError};
 use crate::schema::{Kind, ROOT, Record};
@@ -20,11 +21,11 @@ fn visit(object: &mut Object, record: &'static Record, context: &mut Context<'_>
             continue;
         };
         match field.kind {
-            Kind::Object(inner) => enter(node, inner, context),
+            Kind::Object(inner) => enter(node, inner, record, context),
             Kind::List(list) => {
                 if let (Kind::Object(inner), Value::List(items)) = (list.item, &mut node.value) {
                     for item in items {
-                        enter(item, inner, context);
+                        enter(item, inner, record, context);
                     }
                 }
             }
@@ -33,17 +34,23 @@ fn visit(object: &mut Object, record: &'static Record, context: &mut Context<'_>
     }
 }
 
-fn enter(node: &mut Node, record: &'static Record, context: &mut Context<'_>) {
+fn enter(
+    node: &mut Node,
+    record: &'static Record,
+    parent: &'static Record,
+    context: &mut Context<'_>,
+) {
     let Some(object) = node.as_object_mut() else {
         return;
     };
     visit(object, record, context);
     if ["resource", "contents"].contains(&record.name) {
-        resource(object, context);
+        let is_config = parent.name == "configs";
+        resource(object, is_config, context);
     }
 }
 
-fn resource(object: &mut Object, context: &mut Context<'_>) {
+fn resource(object: &mut Object, is_config: bool, context: &mut Context<'_>) {
     let inline = object.take("inline");
     let local = object.take("local");
     let given = [local.as_ref(), inline.as_ref(), object.get("source")];
@@ -64,7 +71,13 @@ fn resource(object: &mut Object, context: &mut Context<'_>) {
         },
         (None, None) => return,
     };
+    let packed = object
+        .text("compression")
+        .is_some_and(|given| !given.is_empty());
     fill(object, span, &contents, context);
+    if is_config && !packed {
+        context.children.push(Child { span, contents });
+    }
 }
 
 /// Sets source and compression. Contents that the user compressed are not compressed again.

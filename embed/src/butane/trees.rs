@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::files::{Entry, EntryKind};
 use super::resource::fill;
 use super::{Context, FilesError};
-use crate::finding::At;
+use crate::finding::{At, quote};
 use crate::tree::Span;
 use crate::tree::node::{Node, Object};
 
@@ -114,12 +114,14 @@ fn copy(
             Ok(()) => continue,
             Err(Refused::Files(error)) => context.refuse(tree.span, &error),
             Err(Refused::Exists(path)) => {
-                let message = format!("`{path}` of the tree is in the config already");
+                let message = format!("{} of the tree is in the config already", quote(&path));
                 context.findings.error("tree-collision", tree.span, message);
             }
             Err(Refused::Kind(path)) => {
-                let message =
-                    format!("`{path}` of the tree is neither a file, a directory nor a symlink");
+                let message = format!(
+                    "{} of the tree is neither a file, a directory nor a symlink",
+                    quote(&path)
+                );
                 context.findings.error("tree-file-type", tree.span, message);
             }
         }

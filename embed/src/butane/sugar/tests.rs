@@ -52,7 +52,7 @@ pub(in crate::butane) fn convert_with(target: &str, body: &str, options: &Option
     let mut findings = crate::finding::Findings::new();
     let tree = typed::read(&raw, Language::Butane(target), &mut findings);
     sources.set_tree(source, raw);
-    let converted = convert_tree(tree, target, options);
+    let (converted, _) = convert_tree(tree, target, options);
     findings.append(converted.findings);
     let findings = findings.into_sorted().into_iter().map(|finding| {
         let severity = match finding.severity {
