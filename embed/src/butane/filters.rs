@@ -4,8 +4,9 @@
 //! than a list of fields and has a file of its own.
 
 use super::Context;
-use crate::schema::{Kind, Minor, ROOT, Record, Variant};
-use crate::tree::node::{Node, Object, Value};
+use crate::schema::{Kind, Minor, ROOT, Record, Target, Variant};
+use crate::tree::Span;
+use crate::tree::node::{Node, Value};
 
 /// A field that a variant refuses when it translates to one of some specs.
 struct Filter {
@@ -56,62 +57,78 @@ static FILTERS: &[Filter] = &[
     },
 ];
 
-pub(super) fn check(root: &Object, context: &mut Context<'_>) {
+pub(super) fn check(config: &Node, context: &mut Context<'_>) {
     let target = context.target;
     let mine = FILTERS.iter().filter(|filter| {
         filter.variant == target.variant && (filter.from..=filter.to).contains(&target.minor)
     });
     for filter in mine {
-        refuse(root, filter.path, context);
+        refuse(config, filter.path, None, context);
     }
 }
 
 /// Reports every value of the field at `path` that is not empty, in all items of lists.
-pub(super) fn refuse(root: &Object, path: &'static [&'static str], context: &mut Context<'_>) {
-    descend(root, &ROOT, path, &mut Vec::new(), context);
-}
-
-/// Goes down one field a call; paths are as long as the table makes them.
-fn descend(
-    object: &Object,
-    record: &'static Record,
+pub(super) fn refuse(
+    config: &Node,
     path: &'static [&'static str],
-    spelled: &mut Vec<&'static str>,
+    hint: Option<&str>,
     context: &mut Context<'_>,
 ) {
-    let Some((name, rest)) = path.split_first() else {
-        return;
-    };
-    let (Some(field), Some(node)) = (record.field(name), object.get(name)) else {
-        return;
-    };
-    spelled.push(field.yaml);
-    if rest.is_empty() {
-        if !is_empty(name, node) {
-            let message = format!(
-                "`{}` cannot be used in {} {}",
-                spelled.join("."),
-                context.target.variant.name(),
-                context.target.version
-            );
-            context
-                .findings
-                .error("field-unsupported", node.span, message);
-        }
-    } else {
-        let (inner, nodes) = match field.kind {
-            Kind::Object(inner) => (inner, std::slice::from_ref(node)),
-            Kind::List(list) => match list.item {
-                Kind::Object(inner) => (inner, node.items()),
-                _ => return,
-            },
-            _ => return,
-        };
-        for object in nodes.iter().filter_map(Node::as_object) {
-            descend(object, inner, rest, spelled, context);
+    let mut found = Vec::new();
+    find(config, path, &mut found);
+    let Target {
+        variant, version, ..
+    } = context.target;
+    for span in found {
+        let (field, variant) = (spelled(path), variant.name());
+        let message = format!("`{field}` cannot be used in {variant} {version}");
+        context.findings.error("field-unsupported", span, message);
+        if let Some(hint) = hint {
+            context.findings.hint(hint);
         }
     }
-    spelled.pop();
+}
+
+/// Collects the places of the values. Goes down one field or list a call; paths are as long as the
+/// tables make them.
+fn find(node: &Node, path: &[&'static str], found: &mut Vec<Span>) {
+    match (&node.value, path) {
+        (Value::Object(object), [field]) => {
+            if let Some(value) = object.get(field).filter(|value| !is_empty(field, value)) {
+                found.push(value.span);
+            }
+        }
+        (Value::Object(object), [field, rest @ ..]) => {
+            if let Some(value) = object.get(field) {
+                find(value, rest, found);
+            }
+        }
+        (Value::List(items), _) => {
+            for item in items {
+                find(item, path, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The path as users of Butane write it.
+fn spelled(path: &[&'static str]) -> String {
+    let mut names = Vec::new();
+    let mut record: Option<&'static Record> = Some(&ROOT);
+    for name in path {
+        let field = record.and_then(|record| record.field(name));
+        names.push(field.map_or(*name, |field| field.yaml));
+        record = field.and_then(|field| match field.kind {
+            Kind::Object(inner) => Some(inner),
+            Kind::List(list) => match list.item {
+                Kind::Object(inner) => Some(inner),
+                _ => None,
+            },
+            _ => None,
+        });
+    }
+    names.join(".")
 }
 
 /// Whether there is nothing in a value that a machine would act upon.

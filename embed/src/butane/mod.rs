@@ -191,9 +191,7 @@ fn translate(mut config: Node, context: &mut Context<'_>) -> (Node, Option<Machi
     root.object_mut("ignition", version_span)
         .put("version", version_span, number);
     let config = sugar::apply(config, &sections, context);
-    if let Some(root) = config.as_object() {
-        filters::check(root, context);
-    }
+    filters::check(&config, context);
     let machine_config = sugar::machine_config(&sections, context);
     (config, machine_config)
 }

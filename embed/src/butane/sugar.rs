@@ -57,9 +57,7 @@ pub(super) fn apply(config: Node, sections: &Object, context: &mut Context<'_>) 
     };
     if target.variant == Variant::Openshift {
         openshift::adapt(&mut config, sections, target);
-        if let Some(root) = config.as_object() {
-            openshift::check_config(root, context);
-        }
+        openshift::check_config(&config, context);
     }
     config
 }

@@ -14,18 +14,25 @@ struct Refused {
     path: &'static [&'static str],
     since: u32,
     until: u32,
+    /// What can be done instead.
+    hint: Option<&'static str>,
 }
 
 const ALWAYS: u32 = u32::MAX;
 
 const fn refused(path: &'static [&'static str]) -> Refused {
-    let (since, until) = (8, ALWAYS);
-    Refused { path, since, until }
+    Refused {
+        path,
+        since: 0,
+        until: ALWAYS,
+        hint: None,
+    }
 }
 
 const REFUSED: &[Refused] = &[
     Refused {
         since: 14,
+        hint: Some("use `openshift.kernel_arguments`"),
         ..refused(&["kernelArguments"])
     },
     refused(&["passwd", "groups"]),
@@ -51,17 +58,23 @@ const REFUSED: &[Refused] = &[
         ..refused(&["storage", "files", "contents", "compression"])
     },
     refused(&["storage", "files", "contents", "httpHeaders"]),
-    refused(&["storage", "links"]),
+    Refused {
+        hint: Some("trees with symbolic links cannot be used either"),
+        ..refused(&["storage", "links"])
+    },
 ];
 
 /// Reports everything in `config` that the target refuses.
-pub(in crate::butane) fn check(config: &Object, context: &mut Context<'_>) {
+pub(in crate::butane) fn check(root: &Node, context: &mut Context<'_>) {
     let release = release(context.target);
     for row in REFUSED {
         if (row.since..row.until).contains(&release) {
-            filters::refuse(config, row.path, context);
+            filters::refuse(root, row.path, row.hint, context);
         }
     }
+    let Some(config) = root.as_object() else {
+        return;
+    };
     if let Some(storage) = config.object("storage") {
         check_storage(storage, release, &mut context.findings);
     }

@@ -11,6 +11,9 @@ use crate::tree::node::{Node, Value};
 
 use super::MachineConfig;
 
+/// Keys beyond 1024 characters, escapes included, must be marked as keys (YAML 1.2.2, 7.4.3).
+const LONGEST_KEY: usize = 100;
+
 /// Values in the order in which they are written.
 enum Yaml<'a> {
     Text(&'a str),
@@ -95,7 +98,14 @@ fn map(out: &mut String, entries: &BTreeMap<&str, Yaml<'_>>, depth: usize) {
         if index > 0 || !out.ends_with("- ") {
             indent(out, depth);
         }
-        scalar(out, key);
+        if key.len() > LONGEST_KEY {
+            out.push_str("? ");
+            scalar(out, key);
+            out.push('\n');
+            indent(out, depth);
+        } else {
+            scalar(out, key);
+        }
         out.push(':');
         entry(out, value, depth + 1);
     }

@@ -186,6 +186,17 @@ fn texts_that_look_like_something_else_are_quoted() {
     }
 }
 
+#[test]
+fn long_keys_are_marked_as_keys() {
+    for text in [
+        "a".repeat(5000),
+        "\u{7}".repeat(101),
+        "a ".repeat(600) + "b",
+    ] {
+        assert_eq!(read_back(&text), [(); 4].map(|()| text.clone()));
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn every_text_is_read_back_as_it_was(text in "\\PC{0,20}|[ -~\n\t]{0,30}|(?s).{0,12}") {
