@@ -24,6 +24,7 @@ mod warnings;
 use crate::finding::{Findings, quote};
 use crate::schema::{Language, Target, Variant, version};
 use crate::tree::node::{Node, Object};
+use crate::tree::variables::{Variables, substitute};
 use crate::tree::{Sources, Span, typed, yaml};
 
 use accept::accept;
@@ -42,6 +43,8 @@ pub struct Options<'a> {
     pub experimental: bool,
     /// Give a plain Ignition config even where the variant wraps it (openshift).
     pub raw: bool,
+    /// What `${{ name }}` stands for.
+    pub variables: Option<&'a Variables>,
 }
 
 /// What the passes of one conversion share.
@@ -151,13 +154,17 @@ fn read(
             return None;
         }
     };
-    let raw = match yaml::read(source, text) {
+    let mut raw = match yaml::read(source, text) {
         Ok(raw) => raw,
         Err(finding) => {
             findings.add(finding);
             return None;
         }
     };
+    match options.variables {
+        Some(variables) => substitute(&mut raw, variables, findings),
+        None => substitute(&mut raw, &Variables::new(), findings),
+    }
     let target = accept(&raw, options.experimental, findings);
     let typed = target.map(|target| {
         let language = Language::Butane(target);

@@ -43,18 +43,33 @@ impl<'a> Renderer<'a> {
     /// the config's name before it where there are several, and without a path where the config
     /// could not be read.
     pub fn line(&self, finding: &Finding) -> String {
-        let name = match self.source(finding.at) {
+        let name = self.name(finding.at);
+        let kind = finding.severity.name();
+        let place = self.path_and_place(finding.at);
+        let message = self.redacted(&finding.message);
+        plain(&format!("{name}{kind} at {place}: {message}"))
+    }
+
+    /// Where `at` is: `$.storage.files.0.mode, line 7 col 13`, with the config's name before it
+    /// where there are several.
+    pub fn place(&self, at: At) -> String {
+        let place = self.path_and_place(at);
+        plain(&format!("{}{place}", self.name(at)))
+    }
+
+    fn name(&self, at: At) -> String {
+        match self.source(at) {
             Some(source) if self.sources.len() > 1 => format!("{}: ", source.name),
             _ => String::new(),
-        };
-        let path = match self.path(finding.at) {
-            Some(path) => format!("{path}, "),
-            None => String::new(),
-        };
-        let kind = finding.severity.name();
-        let place = self.sources.place(finding.at.span);
-        let message = self.redacted(&finding.message);
-        plain(&format!("{name}{kind} at {path}{place}: {message}"))
+        }
+    }
+
+    fn path_and_place(&self, at: At) -> String {
+        let place = self.sources.place(at.span);
+        match self.path(at) {
+            Some(path) => format!("{path}, {place}"),
+            None => place.to_string(),
+        }
     }
 
     /// The path of the value, key or absent field; none in a text that has no tree.
