@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use super::{Context, resource, units};
+use crate::finding::quote;
 use crate::tree::Span;
 use crate::tree::node::{Node, Object, Value};
 
@@ -83,7 +84,7 @@ impl Writer {
         let name_at = quadlet.get("name").map_or(span, |name| name.span);
         let name = quadlet.text("name").unwrap_or_default().to_owned();
         if !SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {
-            let message = format!("`{name}` has no suffix of a quadlet");
+            let message = format!("{} has no suffix of a quadlet", quote(&name));
             context.findings.error("quadlet-suffix", name_at, message);
             let hint = format!("use one of {}", SUFFIXES.join(", "));
             context.findings.hint(hint);
@@ -126,7 +127,10 @@ impl Writer {
     ) {
         for field in ["contents", "contents_local"] {
             if let Some(contents) = quadlet.get(field) {
-                let message = format!("an instance has no contents: it is a link to `{template}`");
+                let message = format!(
+                    "an instance has no contents: it is a link to {}",
+                    quote(&template)
+                );
                 let findings = &mut context.findings;
                 findings.error("quadlet-instance-contents", contents.span, message);
             }
@@ -167,7 +171,7 @@ impl Writer {
     fn claim(&mut self, path: &str, span: Span, context: &mut Context<'_>) -> bool {
         let is_free = self.taken.insert(path.to_owned());
         if !is_free {
-            let message = format!("there is a file, directory or link `{path}` already");
+            let message = format!("there is a file, directory or link {} already", quote(path));
             context.findings.error("node-exists", span, message);
         }
         is_free

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::finding::{At, Findings};
+use crate::finding::{At, Findings, quote};
 use crate::schema::{Target, Variant};
 use crate::tree::node::{Node, Object};
 
@@ -149,7 +149,10 @@ fn check_mount_points(storage: &Object, findings: &mut Findings) {
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         if filesystem.is_true("with_mount_unit") && !below("/etc") && !below("/var") {
-            let message = format!("`{text}` is not below /etc or /var, where mount units may be");
+            let message = format!(
+                "{} is not below /etc or /var, where mount units may be",
+                quote(text)
+            );
             findings.error("mount-point-forbidden", path.span, message);
         }
     }

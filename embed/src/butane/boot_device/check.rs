@@ -3,7 +3,7 @@
 //! Rules of Butane's specification beyond those of Ignition; the fields themselves come and go by
 //! version in the schema table, so that most rules need not ask for the version.
 
-use crate::finding::{At, Findings};
+use crate::finding::{At, Findings, quote};
 use crate::tree::node::{Node, Object};
 
 use super::layout::Layout;
@@ -58,7 +58,7 @@ fn check_mirror(device: &Object, fcos: u8, findings: &mut Findings) {
 fn check_layout(layout: &Node, device: &Object, fcos: u8, findings: &mut Findings) {
     let name = layout.as_text().unwrap_or_default();
     let Some(known) = Layout::find(name, fcos) else {
-        let message = format!("layout `{name}` is unknown");
+        let message = format!("layout {} is unknown", quote(name));
         findings.error("layout-unknown", layout.span, message);
         findings.hint(format!("use one of {}", Layout::names(fcos)));
         return;
@@ -72,7 +72,8 @@ fn check_layout(layout: &Node, device: &Object, fcos: u8, findings: &mut Finding
             }
             Some(given) if !is_disk(given, disks) => {
                 let message = format!(
-                    "layout `{name}` needs a whole disk `{disks}a` to `{disks}z`, not `{given}`"
+                    "layout `{name}` needs a whole disk `{disks}a` to `{disks}z`, not {}",
+                    quote(given)
                 );
                 findings.error("luks-device-unfit", layout.span, message);
             }

@@ -339,3 +339,29 @@ fn ways_to_unlock_go_together_or_do_not() {
         ),
     ]);
 }
+
+#[test]
+fn everything_leads_back_to_what_asked_for_it() {
+    let luks = "luks: {tang: [{url: 'http://t', thumbprint: x}], discard: true}";
+    let outcome = convert(
+        "fcos 1.6.0",
+        &boot(&format!("layout: x86_64, {MIRROR}, {luks}")),
+    );
+    for (path, expected) in [
+        ("storage.disks.1", "mirror.devices.1"),
+        ("storage.disks.1.device", "mirror.devices.1"),
+        ("storage.disks.1.partitions.3.label", "mirror.devices.1"),
+        ("storage.filesystems.0.device", "mirror.devices.0"),
+        ("storage.filesystems.2", "mirror"),
+        ("storage.raid.1.level", "mirror"),
+        ("storage.raid.1.devices.1", "mirror.devices.1"),
+        ("storage.luks.0.device", "luks"),
+        ("storage.luks.0.discard", "luks.discard"),
+        ("storage.luks.0.clevis.tang.0.url", "luks.tang.0.url"),
+    ] {
+        let expected = format!("$.boot_device.{expected}");
+        assert_eq!(outcome.origin(path), expected, "{path}");
+    }
+    assert_eq!(outcome.origin("storage.filesystems.3"), "$.boot_device");
+    assert_eq!(outcome.origin("storage"), "$.boot_device");
+}

@@ -19,6 +19,7 @@ grub:
 fn users_are_appended_to_the_boot_loaders_file() {
     let outcome = convert("fcos 1.5.0", USERS);
     assert_eq!(outcome.findings, [] as [&str; 0]);
+    assert_eq!(outcome.origin("storage.files.0.append.0"), "$.grub.users");
     let storage = outcome.config()["storage"].take();
     let boot = json!([{"device": "/dev/disk/by-label/boot", "format": "ext4", "path": "/boot"}]);
     assert_eq!(storage["filesystems"], boot);

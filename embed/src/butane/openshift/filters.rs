@@ -6,7 +6,7 @@
 
 use super::release;
 use crate::butane::{Context, filters};
-use crate::finding::Findings;
+use crate::finding::{Findings, quote};
 use crate::tree::node::{Node, Object};
 
 /// A field that OpenShift versions `4.N` from `since` up to and without `until` refuse.
@@ -84,7 +84,10 @@ pub(in crate::butane) fn check(root: &Node, context: &mut Context<'_>) {
         let text = name.and_then(Node::as_text).unwrap_or_default();
         if text != "core" {
             let at = name.map_or(user.span, |name| name.span);
-            let message = format!("user `{text}` cannot be used in openshift: only `core` can");
+            let message = format!(
+                "user {} cannot be used in openshift: only `core` can",
+                quote(text)
+            );
             context.findings.error("user-unsupported", at, message);
         }
     }

@@ -9,7 +9,7 @@ mod yaml;
 use std::collections::BTreeMap;
 
 use super::grub::USER_CFG;
-use crate::finding::{At, Findings};
+use crate::finding::{At, Findings, quote};
 use crate::schema::Target;
 use crate::tree::Span;
 use crate::tree::node::{Node, Object};
@@ -60,7 +60,7 @@ pub(super) fn check_source(root: &Node, target: &Target, findings: &mut Findings
     if let Some(kind) = openshift.and_then(|openshift| openshift.get("kernel_type")) {
         let text = kind.as_text().unwrap_or_default();
         if !["", "default", "realtime"].contains(&text) {
-            let message = format!("kernel type `{text}` is unknown");
+            let message = format!("kernel type {} is unknown", quote(text));
             findings.error("kernel-type-unknown", kind.span, message);
             findings.hint("use `default` or `realtime`");
         }

@@ -25,6 +25,11 @@ systemd:
     for target in targets {
         let outcome = convert(target, body);
         assert_eq!(outcome.findings, [] as [&str; 0], "{target}");
+        let quadlet = "$.systemd.quadlets.0";
+        let name = outcome.origin("storage.files.0.path");
+        assert_eq!(name, format!("{quadlet}.name"));
+        let contents = outcome.origin("storage.files.0.contents.source");
+        assert_eq!(contents, format!("{quadlet}.contents"));
         let config = outcome.config();
         assert_eq!(config.get("systemd"), None, "{target}");
         let file = |path: &str, source: &str| {

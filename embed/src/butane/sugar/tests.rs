@@ -16,6 +16,7 @@ pub(in crate::butane) struct Outcome {
     /// `warning mode-decimal $.storage.files.0.mode`, in the order of the text.
     pub(in crate::butane) findings: Vec<String>,
     pub(in crate::butane) machine: Option<String>,
+    sources: Sources,
 }
 
 impl Outcome {
@@ -25,6 +26,18 @@ impl Outcome {
             panic!("no config: {:?}", self.findings);
         };
         serde_json::from_str(&write::json(tree, false)).unwrap()
+    }
+
+    /// Where in the text the value at `path` of the Ignition config comes from.
+    pub(in crate::butane) fn origin(&self, path: &str) -> String {
+        let mut node = self.tree.as_ref().unwrap();
+        for step in path.split('.') {
+            node = match step.parse::<usize>() {
+                Ok(index) => &node.items()[index],
+                Err(_) => node.as_object().unwrap().get(step).unwrap(),
+            };
+        }
+        self.sources.path(node.span)
     }
 }
 
@@ -70,6 +83,7 @@ pub(in crate::butane) fn convert_with(target: &str, body: &str, options: &Option
         findings: findings.collect(),
         machine: machine.map(|(config, machine)| machine.to_yaml(config)),
         tree: converted.config,
+        sources,
     }
 }
 
