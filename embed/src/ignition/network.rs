@@ -5,8 +5,9 @@
 
 use std::fmt;
 
+use super::walk;
 use crate::finding::At;
-use crate::schema::{Kind, ROOT, Record};
+use crate::schema::Record;
 use crate::tree::node::{Node, Object};
 
 /// One reason to need the network.
@@ -43,9 +44,10 @@ impl fmt::Display for Reason {
 /// Everything in `config` that needs the network, by field name and in the order of lists.
 pub fn needs(config: &Node) -> Vec<Need> {
     let mut needs = Vec::new();
-    if let Some(root) = config.as_object() {
-        walk(&ROOT, root, &mut needs);
-    }
+    walk::objects(config, &mut |of, object| {
+        needs.extend(need(of, object));
+        true
+    });
     needs
 }
 
@@ -53,30 +55,6 @@ pub fn needs(config: &Node) -> Vec<Need> {
 pub(super) fn is_remote(source: &str) -> bool {
     let scheme = source.split(':').next().unwrap_or_default();
     !source.is_empty() && !scheme.eq_ignore_ascii_case("data")
-}
-
-fn walk(of: &'static Record, object: &Object, needs: &mut Vec<Need>) {
-    needs.extend(need(of, object));
-    for (name, member) in object.members() {
-        match of.field(name).map(|field| field.kind) {
-            Some(Kind::Object(inner)) => descend(inner, &member.node, needs),
-            Some(Kind::List(list)) => {
-                let Kind::Object(inner) = list.item else {
-                    continue;
-                };
-                for item in member.node.items() {
-                    descend(inner, item, needs);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-fn descend(of: &'static Record, node: &Node, needs: &mut Vec<Need>) {
-    if let Some(object) = node.as_object() {
-        walk(of, object, needs);
-    }
 }
 
 fn need(of: &'static Record, object: &Object) -> Option<Need> {

@@ -1,4 +1,4 @@
-//! A config as text, read with the types of the spec that it declares, with all findings and their
+//! A config as text, read and checked at the spec that it declares, with all findings and their
 //! places.
 //!
 //! What it refers to is not looked at: that is `render`. A config of a newer stable spec than we
@@ -92,7 +92,9 @@ fn tree(raw: &RawNode, declared: &Declared, findings: &mut Findings) -> Option<T
         return None;
     };
     let root = typed::read(raw, Language::Ignition(minor), findings);
-    Some(Tree::new(root, minor))
+    let tree = Tree::new(root, minor);
+    tree.check(findings);
+    Some(tree)
 }
 
 #[cfg(test)]

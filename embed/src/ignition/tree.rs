@@ -3,9 +3,11 @@
 //!
 //! What each of these means is in [`super::upgrade`], [`super::merge`] and the rules.
 
+use super::contents;
 use super::document;
 use super::network::{self, Need};
 use super::{Config, merge, upgrade};
+use crate::finding::Findings;
 use crate::schema::{Minor, version};
 use crate::tree::Span;
 use crate::tree::node::Node;
@@ -34,6 +36,10 @@ impl Tree {
         &self.root
     }
 
+    pub(super) fn root_mut(&mut self) -> &mut Node {
+        &mut self.root
+    }
+
     /// The values.
     pub fn into_root(self) -> Node {
         self.root
@@ -55,6 +61,11 @@ impl Tree {
         let (parent, child) = (self.upgraded(minor), child.upgraded(minor));
         let root = merge::merge(parent.root, child.root);
         Self { minor, root }
+    }
+
+    /// Warns of contents that no machine would take.
+    pub fn check(&self, findings: &mut Findings) {
+        contents::check(&self.root, contents::BYTES, findings);
     }
 
     /// What of it needs the network, configs in `data:` URLs not looked into.
