@@ -1,5 +1,5 @@
 //! Everything that is put *into* a system or a medium: Ignition configs, kernel arguments,
-//! initrd archives, ISO embed areas, and the documents in which the other rooms meet
+//! initrd archives, ISO embed areas, partition tables, and the documents in which the other rooms meet
 //! (`manifest.json`, the live medium's description, reports).
 //!
 //! Pure functions over bytes, readers and writers: no network, no block devices, no async,
@@ -11,6 +11,7 @@ pub mod contract;
 pub mod customize;
 pub mod digest;
 pub mod finding;
+pub mod gpt;
 pub mod ignition;
 pub mod initrd;
 pub mod iso;

@@ -8,13 +8,13 @@ use embed::digest::Sha256Digest;
 use sha2::{Digest as _, Sha256};
 
 use crate::cancel::Cancel;
-use crate::disk::gpt;
 use crate::disk::zero::{Run, runs};
 use crate::disk::{HEAD, SectorSize};
 use crate::observe::Observer;
 use crate::pipeline::{Chunk, Decoding, ImageError, Pipeline};
 use crate::source::ImageStream;
 use crate::verify::{Check, Keyring, SignaturePolicy, Verified};
+use embed::gpt;
 
 /// What a raw image is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use embed::progress::Progress;
 
 use crate::cancel::{Cancel, Cancelled};
-use crate::disk::gpt::{GptError, Table};
 use crate::disk::mount::{self, BootError};
 use crate::disk::saved::{Saved, SavedError};
 use crate::disk::{BlockDevice, Disk, SaveFilter, TargetError};
@@ -17,6 +16,7 @@ use crate::pipeline::{Decoding, ImageError, Pipeline};
 use crate::seal::{Customise, Head, Interim, SealError, Sealed};
 use crate::source::{Location, SourceError};
 use crate::verify::{Check, Keyring, SignaturePolicy, Trust, VerifyError};
+use embed::gpt::{GptError, Table};
 
 /// Edits the boot partition of a freshly written system before its disk becomes bootable.
 pub trait BootEditor: Send {

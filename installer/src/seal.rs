@@ -13,13 +13,13 @@ use std::io;
 
 use embed::progress::Progress;
 
-use crate::disk::gpt::{self, GptError, Table};
 use crate::disk::mount::BootError;
 use crate::disk::saved::{Saved, SavedError};
 use crate::disk::{Disk, HEAD, SectorSize};
 use crate::observe::Observer;
 use crate::pipeline::{ImageError, Pipeline};
 use crate::verify::{Trust, Verified};
+use embed::gpt::{self, GptError, Table};
 
 pub(crate) use head::Head;
 use head::check_reach;

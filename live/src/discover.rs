@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::gpt::Table;
+use embed::gpt::Partition;
+
 use crate::mount::{self, Access, MountError};
 use crate::superblock::{self, Kind};
-use crate::sys;
+use crate::{sys, table};
 
 /// How long slow storage may take to appear.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -176,10 +177,10 @@ impl Devices {
             return Vec::new();
         };
         let (sector, size) = geometry(&file);
-        let Ok(table) = Table::read(&mut file, sector, size) else {
+        let Ok(table) = table::read(&file, sector, size) else {
             return Vec::new();
         };
-        let labelled = |partition: crate::gpt::Partition| {
+        let labelled = |partition: Partition| {
             let superblock = superblock::read(&mut file, partition.start).ok()??;
             let inside = Some(Inside {
                 start: partition.start,
@@ -191,11 +192,7 @@ impl Devices {
                 kind: superblock.kind,
             })
         };
-        table
-            .partitions()
-            .into_iter()
-            .filter_map(labelled)
-            .collect()
+        table.partitions().filter_map(labelled).collect()
     }
 
     /// Names of all devices that may hold a boot medium, sorted.

@@ -6,13 +6,15 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, Write};
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use crate::gpt::{GptError, Partition, Table};
-use crate::sys;
+use embed::gpt::{GptError, Partition, Rendered, Table, TableError};
+
+use crate::{sys, table};
 
 /// Disk GUID that images are published with; each machine gets its own.
 pub const IMAGE_DISK_GUID: Uuid = Uuid::from_u128(0x00000000_0000_4000_a000_000000000001);
@@ -46,7 +48,7 @@ pub enum GrowError {
         disk: PathBuf,
         /// Reason.
         #[source]
-        source: GptError,
+        source: MoveError,
     },
     /// The table was written, and the kernel still has the old size.
     #[error("kernel did not take the new size of partition {number} of {}", .disk.display())]
@@ -96,33 +98,36 @@ impl fmt::Display for Grown {
     }
 }
 
-/// A device whose writes can be flushed.
-pub trait Disk: Read + Write + Seek {
-    /// Returns when everything written is on the medium.
-    fn flush_to_medium(&mut self) -> io::Result<()>;
-}
-
-impl Disk for File {
-    fn flush_to_medium(&mut self) -> io::Result<()> {
-        self.sync_all()
-    }
+/// Why a table could not be read or moved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MoveError {
+    /// There is none, or it cannot be read.
+    #[error(transparent)]
+    Read(#[from] TableError),
+    /// It does not fit the disk.
+    #[error(transparent)]
+    Fit(#[from] GptError),
+    /// It could not be written.
+    #[error("cannot write the partition table")]
+    Write(#[source] io::Error),
 }
 
 /// Moves the table of `disk`, which has `size` bytes and sectors of `sector` bytes, and grows
 /// partition `number`. `guid` replaces [`IMAGE_DISK_GUID`] and no other. Writes nothing when
 /// nothing changes.
 pub fn grow_table(
-    disk: &mut impl Disk,
+    disk: &File,
     sector: u32,
     size: u64,
     number: u32,
     guid: Uuid,
-) -> Result<Grown, GptError> {
-    let mut table = Table::read(disk, sector, size)?;
+) -> Result<Grown, MoveError> {
+    let mut table = table::read(disk, sector, size)?;
     let moved = table.fit(size)?;
-    let renamed = table.disk_guid() == IMAGE_DISK_GUID;
+    let renamed = Uuid::from_bytes_le(table.disk_guid) == IMAGE_DISK_GUID;
     if renamed {
-        table.set_disk_guid(guid);
+        table.disk_guid = guid.to_bytes_le();
     }
     let grown = Grown {
         moved,
@@ -130,12 +135,30 @@ pub fn grow_table(
         partition: table.grow(number),
     };
     if grown != Grown::default() {
-        table.write_backup(disk)?;
-        disk.flush_to_medium()?;
-        table.write_primary(disk)?;
-        disk.flush_to_medium()?;
+        let copies = table.render(table.last + 1)?;
+        write_backup(disk, &copies).map_err(MoveError::Write)?;
+        write_primary(disk, &table, &copies).map_err(MoveError::Write)?;
     }
     Ok(grown)
+}
+
+/// Before the primary, so that one of the two is whole at every instant.
+fn write_backup(disk: &File, copies: &Rendered) -> io::Result<()> {
+    disk.write_all_at(&copies.backup, copies.backup_offset)?;
+    disk.sync_all()
+}
+
+/// With it the size in a protective MBR; an MBR of another kind (a hybrid's) stays.
+fn write_primary(disk: &File, table: &Table, copies: &Rendered) -> io::Result<()> {
+    disk.write_all_at(&copies.primary, table.sector.bytes().into())?;
+    let mut mbr = [0u8; 512];
+    disk.read_exact_at(&mut mbr, 0)?;
+    if mbr[450] == 0xEE && mbr[510..] == [0x55, 0xAA] {
+        let size = u32::try_from(table.last).unwrap_or(u32::MAX);
+        mbr[458..462].copy_from_slice(&size.to_le_bytes());
+        disk.write_all_at(&mbr, 0)?;
+    }
+    disk.sync_all()
 }
 
 /// Grows the disk of `partition` (a node such as `/dev/vda4`), in the table and in the kernel.
@@ -149,7 +172,7 @@ pub fn grow_disk_of(partition: &Path) -> Result<Grown, GrowError> {
         disk: place.disk.clone(),
         source,
     };
-    let mut disk = File::options()
+    let disk = File::options()
         .read(true)
         .write(true)
         .open(&place.disk)
@@ -157,7 +180,7 @@ pub fn grow_disk_of(partition: &Path) -> Result<Grown, GrowError> {
     let sector = sys::sector_size(&disk).map_err(io_error)?;
     let size = sys::device_size(&disk).map_err(io_error)?;
     let grown =
-        grow_table(&mut disk, sector, size, place.number, Uuid::new_v4()).map_err(|source| {
+        grow_table(&disk, sector, size, place.number, Uuid::new_v4()).map_err(|source| {
             GrowError::Table {
                 disk: place.disk.clone(),
                 source,

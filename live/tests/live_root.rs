@@ -9,12 +9,13 @@
 
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use embed::contract::initrd;
+use embed::gpt::{SectorSize, Table};
 use embed::initrd::newc;
-use live::gpt::Table;
 use live::mount;
 use live::superblock::{self, Kind};
 
@@ -92,10 +93,9 @@ fn mount_all(dir: &Path, archive: &Path) -> Result<(), mount::MountError> {
     mount::part_of(archive, initrd::SQUASHFS_OFFSET, 0, &image, Kind::Squashfs)?;
     let disk = image.join(initrd::DISK_IMAGE);
     let mut file = File::open(&disk).unwrap();
-    let root = Table::read(&mut file, 512, 12 * MIB)
-        .unwrap()
-        .find("root")
-        .unwrap();
+    let read_at = |offset, buffer: &mut [u8]| file.read_exact_at(buffer, offset);
+    let table = Table::read(read_at, SectorSize::B512, 12 * MIB).unwrap();
+    let root = table.partitions().find(|p| p.name == "root").unwrap();
     assert_eq!(
         superblock::read(&mut file, root.start)
             .unwrap()

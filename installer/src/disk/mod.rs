@@ -7,7 +7,6 @@
 pub(crate) mod aligned;
 pub(crate) mod busy;
 pub(crate) mod device;
-pub(crate) mod gpt;
 pub(crate) mod label;
 pub(crate) mod mount;
 pub(crate) mod saved;
@@ -15,52 +14,17 @@ mod sys;
 pub(crate) mod table;
 pub(crate) mod zero;
 
-use std::fmt;
 use std::io;
 
 pub use busy::Use;
 pub use device::{BlockDevice, TargetError, sector_size_of};
-pub use gpt::GptError;
+pub use embed::gpt::{GptError, SectorSize};
 pub use mount::BootError;
 pub use saved::{SaveFilter, SaveFilterError, SavedError};
 
 /// Bytes at the start of a disk that are written last: MBR, partition table, and whatever boot
 /// code lies before the first partition.
 pub const HEAD: u64 = 1024 * 1024;
-
-/// Size of a logical sector, bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SectorSize {
-    /// 512
-    B512,
-    /// 4096
-    B4096,
-}
-
-impl SectorSize {
-    /// In bytes.
-    pub fn bytes(self) -> u32 {
-        match self {
-            Self::B512 => 512,
-            Self::B4096 => 4096,
-        }
-    }
-
-    /// The size that has so many bytes.
-    pub fn from_bytes(bytes: u32) -> Option<Self> {
-        match bytes {
-            512 => Some(Self::B512),
-            4096 => Some(Self::B4096),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for SectorSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.bytes())
-    }
-}
 
 /// What the image path asks of a disk. Offsets and lengths are bytes; those of writes are
 /// multiples of the sector size.

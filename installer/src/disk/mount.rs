@@ -11,9 +11,9 @@ use embed::contract::boot;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 
-use super::gpt::Table;
 use super::label::{self, Kind};
 use super::{Disk, sys};
+use embed::gpt::Table;
 
 /// How often another process may snatch the free loop device before we give up.
 const LOOP_TRIES: u32 = 64;
@@ -24,7 +24,7 @@ const LOOP_TRIES: u32 = 64;
 pub enum BootError {
     /// The image has no GPT, so it has no boot partition that we could find.
     #[error("the image has no usable partition table to find its boot partition in")]
-    NoTable(#[source] super::gpt::GptError),
+    NoTable(#[source] embed::gpt::GptError),
     /// A partition could not be read.
     #[error("cannot look for the boot file system in partition {number}")]
     Read {

@@ -4,9 +4,9 @@
 use std::io;
 use std::ops::RangeInclusive;
 
-use super::gpt::{Entry, GptError, Table};
 use super::table::{self, Label};
 use super::{Disk, HEAD};
+use embed::gpt::{Entry, GptError, Table};
 
 /// One rule of partitions to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,7 +159,7 @@ impl Saved {
         let mut table = Table {
             sector,
             disk_guid: *uuid::Uuid::new_v4().as_bytes(),
-            other: 0,
+            last: 0,
             slots: 0,
             entries: Default::default(),
         };

@@ -1,10 +1,11 @@
-//! Which partition table a disk has: reads both copies of a GPT and says which one counts, and
-//! tells an MBR and an empty disk from a GPT that is damaged.
+//! Which partition table a disk has: tells an MBR and an empty disk from a GPT, and from a GPT
+//! that is damaged. Reading the two copies is `embed::gpt`'s.
 
 use std::io;
 
-use super::gpt::{GptError, Header, Table};
-use super::{Disk, SectorSize};
+use embed::gpt::{GptError, Table, TableError};
+
+use super::Disk;
 
 /// What lies at the start of a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,19 +22,15 @@ pub(crate) enum Label {
 
 /// Reads the table of `disk`.
 pub(crate) fn read(disk: &dyn Disk) -> io::Result<Label> {
-    let sector = disk.sector_size();
-    let sectors = disk.len() / u64::from(sector.bytes());
-    if sectors < 3 {
+    let read_at = |offset, buf: &mut [u8]| disk.read_at(offset, buf);
+    let (primary, backup) = match Table::read(read_at, disk.sector_size(), disk.len()) {
+        Ok(table) => return Ok(Label::Gpt(table)),
+        Err(TableError::Io(error)) => return Err(error),
+        Err(TableError::Gpt { primary, backup }) => (primary, backup),
+    };
+    if disk.len() < u64::from(disk.sector_size().bytes()) {
         return Ok(Label::None);
     }
-    let primary = match read_copy(disk, 1, sector)? {
-        Ok(table) => return Ok(Label::Gpt(table)),
-        Err(error) => error,
-    };
-    let backup = match read_copy(disk, sectors - 1, sector)? {
-        Ok(table) => return Ok(Label::Gpt(table)),
-        Err(error) => error,
-    };
     let kinds = mbr_kinds(disk)?;
     let says_gpt = kinds.is_some_and(|kinds| kinds.contains(&0xee));
     match (primary, backup) {
@@ -48,27 +45,6 @@ pub(crate) fn read(disk: &dyn Disk) -> io::Result<Label> {
         (GptError::NoSignature, _) if kinds.is_some() && !says_gpt => Ok(Label::Mbr),
         (GptError::NoSignature, error) | (error, _) => Ok(Label::Damaged(error)),
     }
-}
-
-fn read_copy(disk: &dyn Disk, lba: u64, sector: SectorSize) -> io::Result<Result<Table, GptError>> {
-    let mut bytes = vec![0u8; sector.bytes() as usize];
-    disk.read_at(lba.saturating_mul(sector.bytes().into()), &mut bytes)?;
-    let header = match Header::parse(&bytes, lba, sector) {
-        Ok(header) => header,
-        Err(error) => return Ok(Err(error)),
-    };
-    let end = header.array_offset.saturating_add(header.array_len as u64);
-    if end > disk.len() {
-        return Ok(Err(GptError::Entries));
-    }
-    // Whole sectors, as direct I/O wants them.
-    let mut array = vec![0u8; header.array_len.next_multiple_of(sector.bytes() as usize)];
-    if header.array_offset.saturating_add(array.len() as u64) > disk.len() {
-        return Ok(Err(GptError::Entries));
-    }
-    disk.read_at(header.array_offset, &mut array)?;
-    array.truncate(header.array_len);
-    Ok(header.with_entries(&array))
 }
 
 /// The types of the four MBR records, or `None` without a boot signature.

@@ -1,10 +1,10 @@
 //! The first MiB of an image: what it says about the rest before anything is written, and how it
 //! will look on a disk that keeps partitions.
 
-use crate::disk::gpt::{self, GptError, Table};
 use crate::disk::saved::{Saved, SavedError};
 use crate::disk::{Disk, HEAD, SectorSize};
 use crate::pipeline::{Chunk, Pipeline};
+use embed::gpt::{self, GptError, Table};
 
 use super::SealError;
 use super::write::put;
@@ -47,7 +47,7 @@ impl Head {
         }
         if let Ok(table) = &self.table {
             // The image's own backup table is its last sector.
-            let sectors = table.other.saturating_add(1);
+            let sectors = table.last.saturating_add(1);
             check_reach(
                 sectors.saturating_mul(table.sector.bytes().into()),
                 disk,

@@ -1,6 +1,7 @@
 //! Growing a written image, checked by sgdisk, and what is left when it cannot be done.
 
 use super::*;
+use embed::gpt::SectorSize;
 use std::process::Command;
 
 const MIB: u64 = 1024 * 1024;
@@ -30,9 +31,9 @@ fn written_image(partitions: &[&str]) -> Option<tempfile::NamedTempFile> {
     Some(file)
 }
 
-fn grow(file: &tempfile::NamedTempFile, number: u32) -> Result<Grown, GptError> {
+fn grow(file: &tempfile::NamedTempFile, number: u32) -> Result<Grown, MoveError> {
     let size = file.as_file().metadata().unwrap().len();
-    grow_table(&mut file.reopen().unwrap(), 512, size, number, NEW_GUID)
+    grow_table(file.as_file(), 512, size, number, NEW_GUID)
 }
 
 const IMAGE: [&str; 8] = [
@@ -133,10 +134,10 @@ fn a_disk_shorter_than_its_partitions_is_refused_and_untouched() {
     assert!(
         matches!(
             error,
-            GptError::DiskTooSmall {
+            MoveError::Fit(GptError::DiskTooSmall {
                 disk: 12288,
                 needed: 14369
-            }
+            })
         ),
         "{error:?}"
     );
@@ -149,12 +150,17 @@ fn cut_between_the_two_tables_leaves_one_whole() {
         return;
     };
     let size = file.as_file().metadata().unwrap().len();
-    let mut table = Table::read(&mut file.reopen().unwrap(), 512, size).unwrap();
+    let mut table = table::read(file.as_file(), 512, size).unwrap();
     table.fit(size).unwrap();
-    table.write_backup(&mut file.reopen().unwrap()).unwrap();
-    let partitions = Table::read(&mut file.reopen().unwrap(), 512, size)
-        .unwrap()
-        .partitions();
+    write_backup(file.as_file(), &table.render(table.last + 1).unwrap()).unwrap();
+    let first = fs::read(file.path()).unwrap();
+    assert_eq!(
+        Table::of_image(&first, SectorSize::B512).unwrap().last,
+        32767
+    );
+    file.as_file().write_all_at(&[0; 512], 512).unwrap();
+    let backup = table::read(file.as_file(), 512, size).unwrap();
+    let partitions = backup.partitions().collect::<Vec<_>>();
     assert_eq!(partitions.len(), 3);
 }
 

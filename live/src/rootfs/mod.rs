@@ -13,6 +13,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use embed::contract::{initrd, karg};
+use embed::gpt::TableError;
 use embed::initrd::InitrdError;
 use embed::kargs::Kargs;
 use embed::stream_hash::StreamHashError;
@@ -22,7 +23,6 @@ pub use root::mount_root;
 
 use crate::discover::DiscoverError;
 use crate::fetch::FetchError;
-use crate::gpt::GptError;
 use crate::memory::TooSmall;
 use crate::mount::MountError;
 
@@ -93,7 +93,7 @@ pub enum RootfsError {
         path: PathBuf,
         /// Reason.
         #[source]
-        source: GptError,
+        source: TableError,
     },
     /// A file could not be read or written.
     #[error("cannot access {}", .path.display())]

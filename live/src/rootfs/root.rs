@@ -9,9 +9,8 @@ use embed::medium::{LiveImage, LiveMedium};
 
 use super::archive::locate_squashfs;
 use super::{ARCHIVE, RootfsError, initramfs_version, read_text};
-use crate::gpt::Table;
-use crate::mount;
 use crate::superblock::{self, Kind};
+use crate::{mount, table};
 
 /// Mounts the root of the obtained rootfs on `sysroot` and writes down what was booted.
 pub fn mount_root(sysroot: &Path) -> Result<LiveMedium, RootfsError> {
@@ -63,14 +62,15 @@ pub(super) fn mount_image_root(medium: &LiveMedium, target: &Path) -> Result<(),
             "its disk image does not have the size that the initramfs names",
         ));
     }
-    let table = Table::read(&mut file, medium.image.sector_size, size).map_err(|source| {
+    let table = table::read(&file, medium.image.sector_size, size).map_err(|source| {
         RootfsError::Table {
             path: path.clone(),
             source,
         }
     })?;
     let root = table
-        .find("root")
+        .partitions()
+        .find(|partition| partition.name == "root")
         .ok_or_else(|| wrong("its disk image has no partition named root"))?;
     let kind = match superblock::read(&mut file, root.start).map_err(io_error)? {
         Some(superblock) => superblock.kind,

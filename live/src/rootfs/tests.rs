@@ -4,6 +4,7 @@ use super::archive::{Squashfs, locate_squashfs};
 use super::root::{issue_text, mount_image_root};
 use super::*;
 use embed::digest::Sha256Digest;
+use embed::gpt::GptError;
 use embed::initrd::newc;
 use embed::medium::{LiveImage, LiveMedium};
 use std::fs;
@@ -127,7 +128,10 @@ fn a_disk_image_of_another_size_is_refused_before_it_is_mounted() {
     assert!(matches!(
         mount(&medium),
         Err(RootfsError::Table {
-            source: GptError::Absent,
+            source: TableError::Gpt {
+                primary: GptError::NoSignature,
+                ..
+            },
             ..
         })
     ));

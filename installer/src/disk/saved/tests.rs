@@ -22,7 +22,7 @@ fn table(entries: &[(u32, Entry)]) -> Table {
     Table {
         sector: SectorSize::B512,
         disk_guid: [3; 16],
-        other: 0,
+        last: 0,
         slots: 128,
         entries: entries.iter().cloned().collect(),
     }

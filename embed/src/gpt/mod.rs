@@ -1,17 +1,20 @@
 //! GUID partition tables as bytes (UEFI 2.10 section 5.3): parsed with every size checked, entry
-//! numbers, names and attributes kept bit for bit.
+//! numbers, names and attributes kept bit for bit, rendered only after they were checked.
 //!
-//! Where a table lies on a disk, and which of its two copies counts, is `table`'s.
+//! Both copies are read by [`Table::read`]; what else may be at the start of a disk (an MBR,
+//! nothing) is its caller's business, and so is the order in which the two copies are written.
 
+mod fit;
+mod read;
 mod render;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crc::{CRC_32_ISO_HDLC, Crc};
 
-use super::SectorSize;
-
-pub(crate) use render::{Rendered, protective_mbr};
+pub use read::TableError;
+pub use render::{Rendered, protective_mbr};
 
 const SIGNATURE: &[u8; 8] = b"EFI PART";
 const HEADER_LEN: usize = 92;
@@ -20,7 +23,45 @@ const ENTRY_LEN: usize = 128;
 /// The largest array of entries that is read, bytes.
 const MAX_ARRAY: u64 = 1024 * 1024;
 
+/// Partitions begin at multiples of this, bytes, and the first of them leaves so much room for
+/// MBR, table and boot code.
+pub const ALIGNMENT: u64 = 1024 * 1024;
+
 const CRC32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+
+/// Size of a logical sector, bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SectorSize {
+    /// 512
+    B512,
+    /// 4096
+    B4096,
+}
+
+impl SectorSize {
+    /// In bytes.
+    pub fn bytes(self) -> u32 {
+        match self {
+            Self::B512 => 512,
+            Self::B4096 => 4096,
+        }
+    }
+
+    /// The size that has so many bytes.
+    pub fn from_bytes(bytes: u32) -> Option<Self> {
+        match bytes {
+            512 => Some(Self::B512),
+            4096 => Some(Self::B4096),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for SectorSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.bytes())
+    }
+}
 
 /// Why bytes are no table.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +106,14 @@ pub enum GptError {
         /// Its number.
         number: u32,
     },
+    /// The disk ends before its partitions do.
+    #[error("disk of {disk} sectors is too small for its partitions, which need {needed}")]
+    DiskTooSmall {
+        /// Sectors of the disk.
+        disk: u64,
+        /// Sectors that the partitions and both copies of the table need.
+        needed: u64,
+    },
     /// The disk is too small for a table.
     #[error("a disk of {sectors} sectors has no room for a partition table")]
     TooSmall {
@@ -75,16 +124,19 @@ pub enum GptError {
 
 /// A used entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) kind: [u8; 16],
-    pub(crate) guid: [u8; 16],
+pub struct Entry {
+    /// GUID of the partition's type, as on the disk.
+    pub kind: [u8; 16],
+    /// GUID of the partition, as on the disk.
+    pub guid: [u8; 16],
     /// First sector.
-    pub(crate) first: u64,
+    pub first: u64,
     /// Last sector, inclusive.
-    pub(crate) last: u64,
-    pub(crate) attributes: u64,
+    pub last: u64,
+    /// Attribute bits.
+    pub attributes: u64,
     /// UTF-16LE, NUL-padded, as it is on the disk.
-    pub(crate) name: [u8; 72],
+    pub name: [u8; 72],
 }
 
 impl Entry {
@@ -104,7 +156,7 @@ impl Entry {
     }
 
     /// The partition's name (not its file system's label).
-    pub(crate) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         let units = self.name.chunks_exact(2).map(|pair| match pair {
             [low, high] => u16::from_le_bytes([*low, *high]),
             _ => 0,
@@ -116,20 +168,23 @@ impl Entry {
 
 /// A table's header fields that matter, and its used entries by number (from 1).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Table {
-    pub(crate) sector: SectorSize,
-    pub(crate) disk_guid: [u8; 16],
-    /// Sector of the other copy's header.
-    pub(crate) other: u64,
+pub struct Table {
+    /// The sector size that the table is made for.
+    pub sector: SectorSize,
+    /// The disk's GUID, as on the disk.
+    pub disk_guid: [u8; 16],
+    /// The last sector of the disk that the table was made for: where its backup's header is.
+    pub last: u64,
     /// Room for so many entries.
-    pub(crate) slots: u32,
-    pub(crate) entries: BTreeMap<u32, Entry>,
+    pub slots: u32,
+    /// The used entries by number.
+    pub entries: BTreeMap<u32, Entry>,
 }
 
 /// A header and where its array of entries is.
-pub(crate) struct Header {
-    pub(crate) array_offset: u64,
-    pub(crate) array_len: usize,
+struct Header {
+    array_offset: u64,
+    array_len: usize,
     entry_len: usize,
     array_crc: u32,
     table: Table,
@@ -137,7 +192,7 @@ pub(crate) struct Header {
 
 impl Header {
     /// Reads the header that lies in `bytes`, sector number `lba` of its disk.
-    pub(crate) fn parse(bytes: &[u8], lba: u64, sector: SectorSize) -> Result<Self, GptError> {
+    fn parse(bytes: &[u8], lba: u64, sector: SectorSize) -> Result<Self, GptError> {
         if !bytes.starts_with(SIGNATURE) {
             return Err(GptError::NoSignature);
         }
@@ -173,7 +228,7 @@ impl Header {
             table: Table {
                 sector,
                 disk_guid: array(bytes, 56).ok_or(GptError::Header)?,
-                other: le64(bytes, 32)?,
+                last: le64(bytes, 32)?.max(lba),
                 slots,
                 entries: BTreeMap::new(),
             },
@@ -181,7 +236,7 @@ impl Header {
     }
 
     /// The whole table, given its array of entries.
-    pub(crate) fn with_entries(mut self, array: &[u8]) -> Result<Table, GptError> {
+    fn with_entries(mut self, array: &[u8]) -> Result<Table, GptError> {
         if array.len() != self.array_len || CRC32.checksum(array) != self.array_crc {
             return Err(GptError::Entries);
         }
@@ -197,9 +252,36 @@ impl Header {
     }
 }
 
+/// Where a partition lies, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// Number, from 1.
+    pub number: u32,
+    /// Name.
+    pub name: String,
+    /// First byte.
+    pub start: u64,
+    /// Length in bytes.
+    pub length: u64,
+}
+
 impl Table {
+    /// The partitions in the order of their numbers, without those that lie beyond any disk.
+    pub fn partitions(&self) -> impl Iterator<Item = Partition> {
+        let sector = u64::from(self.sector.bytes());
+        self.entries.iter().filter_map(move |(&number, entry)| {
+            let sectors = entry.last.checked_sub(entry.first)?.checked_add(1)?;
+            Some(Partition {
+                number,
+                name: entry.name(),
+                start: entry.first.checked_mul(sector)?,
+                length: sectors.checked_mul(sector)?,
+            })
+        })
+    }
+
     /// Reads a table out of the first bytes of an image.
-    pub(crate) fn of_image(head: &[u8], sector: SectorSize) -> Result<Self, GptError> {
+    pub fn of_image(head: &[u8], sector: SectorSize) -> Result<Self, GptError> {
         let at = sector.bytes() as usize;
         let header = head.get(at..at + at).ok_or(GptError::NoSignature)?;
         let header = Header::parse(header, 1, sector)?;
@@ -213,7 +295,7 @@ impl Table {
 }
 
 /// The sector size that an image's table is made for, by where its signature is.
-pub(crate) fn sector_size_of_image(head: &[u8]) -> Option<SectorSize> {
+pub fn sector_size_of_image(head: &[u8]) -> Option<SectorSize> {
     [SectorSize::B512, SectorSize::B4096]
         .into_iter()
         .find(|sector| {
@@ -238,5 +320,7 @@ fn le64(bytes: &[u8], at: usize) -> Result<u64, GptError> {
         .ok_or(GptError::Header)
 }
 
+#[cfg(test)]
+mod read_tests;
 #[cfg(test)]
 mod tests;

@@ -25,7 +25,7 @@ fn table(sector: SectorSize, entries: &[(u32, Entry)]) -> Table {
     Table {
         sector,
         disk_guid: [3; 16],
-        other: 0,
+        last: 0,
         slots: 0,
         entries: entries.iter().cloned().collect(),
     }
@@ -83,7 +83,7 @@ fn a_rendered_table_is_read_back_with_its_numbers() {
     );
     let read = Table::of_image(&disk(&table), SectorSize::B512).unwrap();
     assert_eq!(read.entries, table.entries);
-    assert_eq!((read.slots, read.other), (130, SECTORS - 1));
+    assert_eq!((read.slots, read.last), (130, SECTORS - 1));
 }
 
 #[test]

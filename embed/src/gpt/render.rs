@@ -3,20 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{CRC32, ENTRY_LEN, Entry, GptError, SIGNATURE, Table};
-use crate::disk::HEAD;
+use super::{ALIGNMENT, CRC32, ENTRY_LEN, Entry, GptError, SIGNATURE, Table};
 
 /// The smallest number of entries that a table must have room for: 16 KiB of them.
 const MIN_SLOTS: u32 = 128;
 
 /// The bytes of both copies of a table.
-pub(crate) struct Rendered {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
     /// From sector 1 on: header and entries.
-    pub(crate) primary: Vec<u8>,
+    pub primary: Vec<u8>,
     /// Entries and header, up to the end of the disk.
-    pub(crate) backup: Vec<u8>,
+    pub backup: Vec<u8>,
     /// Where the backup begins, bytes.
-    pub(crate) backup_offset: u64,
+    pub backup_offset: u64,
 }
 
 impl Entry {
@@ -39,15 +39,15 @@ impl Table {
         self.slots.max(highest).max(MIN_SLOTS)
     }
 
-    fn array_sectors(&self) -> u64 {
+    pub(super) fn array_sectors(&self) -> u64 {
         let len = u64::from(self.room()) * ENTRY_LEN as u64;
         len.div_ceil(self.sector.bytes().into())
     }
 
     /// First and last sector that partitions may use on a disk of `sectors` sectors.
-    pub(crate) fn usable(&self, sectors: u64) -> Result<(u64, u64), GptError> {
+    pub fn usable(&self, sectors: u64) -> Result<(u64, u64), GptError> {
         let first = 2 + self.array_sectors();
-        if first * u64::from(self.sector.bytes()) > HEAD {
+        if first * u64::from(self.sector.bytes()) > ALIGNMENT {
             return Err(GptError::Field {
                 field: "NumberOfPartitionEntries",
                 value: self.slots.into(),
@@ -60,7 +60,7 @@ impl Table {
     }
 
     /// Refuses what must not be written: duplicate GUIDs, overlaps, partitions out of bounds.
-    pub(crate) fn check(&self, sectors: u64) -> Result<(), GptError> {
+    pub fn check(&self, sectors: u64) -> Result<(), GptError> {
         let (first, last) = self.usable(sectors)?;
         let mut guids = BTreeMap::new();
         let mut starts = BTreeMap::new();
@@ -94,7 +94,7 @@ impl Table {
     }
 
     /// Both copies for a disk of `sectors` sectors, checked before.
-    pub(crate) fn render(&self, sectors: u64) -> Result<Rendered, GptError> {
+    pub fn render(&self, sectors: u64) -> Result<Rendered, GptError> {
         self.check(sectors)?;
         let sector = self.sector.bytes() as usize;
         let array_sectors = self.array_sectors();
@@ -154,7 +154,7 @@ impl Table {
 
 /// An MBR that marks a disk of `sectors` sectors as GPT (UEFI 2.10 section 5.2.3), with `code`
 /// as its first 440 bytes.
-pub(crate) fn protective_mbr(code: &[u8; 440], sectors: u64) -> [u8; 512] {
+pub fn protective_mbr(code: &[u8; 440], sectors: u64) -> [u8; 512] {
     let mut mbr = [0u8; 512];
     let size = u32::try_from(sectors.saturating_sub(1)).unwrap_or(u32::MAX);
     let mut record = [
