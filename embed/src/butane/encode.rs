@@ -26,6 +26,8 @@ const PLAIN_PREFIX: &str = "data:,";
 const BASE64_PREFIX: &str = "data:;base64,";
 /// What `gzip` in the compression field adds to the config.
 const GZIP_COST: usize = "gzip".len();
+/// What no gzip member is shorter than, with all that belongs to it: 20 bytes as base64.
+const LEAST_GZIP: usize = BASE64_PREFIX.len() + 28 + GZIP_COST;
 /// RFC 1952: no statement about the system.
 const UNKNOWN_SYSTEM: u8 = 255;
 
@@ -45,7 +47,7 @@ pub(super) fn escaped(contents: &[u8]) -> String {
 pub(super) fn shortest(contents: &[u8], gzip: bool) -> io::Result<Encoded> {
     let as_escaped = PLAIN_PREFIX.len() + escaped_length(contents);
     let as_base64 = BASE64_PREFIX.len() + base64_length(contents.len());
-    if gzip {
+    if gzip && as_escaped.min(as_base64) > LEAST_GZIP {
         let packed = packed(contents)?;
         let as_gzip = BASE64_PREFIX.len() + base64_length(packed.len());
         if as_gzip + GZIP_COST < as_escaped.min(as_base64) {

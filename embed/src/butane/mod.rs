@@ -219,3 +219,6 @@ fn items_mut<'a>(
         .iter_mut()
         .filter_map(|item| Some((item.span, item.as_object_mut()?)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -155,7 +155,7 @@ impl Mount<'_> {
 }
 
 /// A path as part of a unit's name: what `systemd-escape --path` prints.
-fn escape_path(path: &str) -> String {
+pub(super) fn escape_path(path: &str) -> String {
     let mut name = String::new();
     for part in path.split('/').filter(|part| !part.is_empty()) {
         if !name.is_empty() {

@@ -1,6 +1,6 @@
 //! What is read from a files directory, and what is not.
 
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 
 use super::*;
