@@ -8,7 +8,7 @@ mod anchors;
 mod places;
 mod tagged;
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
 
@@ -184,23 +184,27 @@ impl Builder<'_> {
             merged,
             ..
         } = map;
-        let mut seen: HashMap<&str, Span> = HashMap::with_capacity(entries.len());
-        for entry in &entries {
-            if let Some(first) = seen.insert(&entry.key, entry.key_span) {
-                let message = format!("key {} is given twice", quote(&entry.key));
-                let mut finding = Finding::error("duplicate-key", entry.key_span, message);
-                finding.hint = Some(format!("it is on line {}, too", self.place.line(first)));
-                return Err(finding);
-            }
+        let mut order: Vec<&RawEntry> = entries.iter().collect();
+        order.sort_by(|one, other| one.key.cmp(&other.key));
+        let twins = order.windows(2).filter_map(|pair| match pair {
+            [first, second] if first.key == second.key => Some((first, second)),
+            _ => None,
+        });
+        if let Some((first, second)) = twins.min_by_key(|(_, second)| second.key_span) {
+            let message = format!("key {} is given twice", quote(&second.key));
+            let mut finding = Finding::error("duplicate-key", second.key_span, message);
+            let line = self.place.line(first.key_span);
+            finding.hint = Some(format!("it is on line {line}, too"));
+            return Err(finding);
         }
-        let mut taken = Vec::new();
-        for entry in &merged {
-            let new = entry.key != MERGE && !seen.contains_key(entry.key.as_str());
-            if new {
-                seen.insert(&entry.key, entry.key_span);
-            }
-            taken.push(new);
+        if merged.is_empty() {
+            return Ok(entries);
         }
+        let mut seen: HashSet<&str> = order.iter().map(|entry| entry.key.as_str()).collect();
+        let taken: Vec<bool> = merged
+            .iter()
+            .map(|entry| entry.key != MERGE && seen.insert(&entry.key))
+            .collect();
         let added = merged.into_iter().zip(taken).filter(|(_, new)| *new);
         entries.extend(added.map(|(entry, _)| entry));
         Ok(entries)

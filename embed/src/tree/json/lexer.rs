@@ -158,8 +158,9 @@ impl<'t> Lexer<'t> {
         let mut out = String::new();
         loop {
             let rest = self.rest();
-            let special = |byte: u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
-            let run = rest.bytes().position(special).unwrap_or(rest.len());
+            let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+            let run = rest.as_bytes().iter().position(special);
+            let run = run.unwrap_or(rest.len());
             out.push_str(rest.get(..run).unwrap_or_default());
             self.at += run;
             match self.byte() {
