@@ -1,4 +1,6 @@
 //! The known name that a mistyped one was probably meant to be, for "did you mean" hints.
+//!
+//! Bounded: long names, which nobody mistypes, are not compared.
 
 /// Longer names are typos of nothing.
 const LONGEST: usize = 64;
