@@ -3,11 +3,11 @@
 //!
 //! Gives the bytes, bounded. Decompression and hashes are the caller's.
 
-use std::borrow::Cow;
-
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+use super::percent;
 
 /// Stray bits in the last character are let pass, missing padding is not.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -76,7 +76,7 @@ pub fn decode(url: &str, limit: usize) -> Result<Vec<u8>, DataUrlError> {
         from_base64(cursor.rest, limit)
     } else {
         only(cursor.rest, "data", is_url_byte)?;
-        percent_decode(cursor.rest, limit).map(Cow::into_owned)
+        percent_decode(cursor.rest, limit)
     }
 }
 
@@ -91,30 +91,12 @@ fn from_base64(text: &str, limit: usize) -> Result<Vec<u8>, DataUrlError> {
     BASE64.decode(text).map_err(|_| DataUrlError::Base64)
 }
 
-fn percent_decode(text: &str, limit: usize) -> Result<Cow<'_, [u8]>, DataUrlError> {
+fn percent_decode(text: &str, limit: usize) -> Result<Vec<u8>, DataUrlError> {
     let escapes = text.bytes().filter(|byte| *byte == b'%').count();
     if text.len().saturating_sub(escapes.saturating_mul(2)) > limit {
         return Err(DataUrlError::TooLong(limit));
     }
-    if escapes == 0 {
-        return Ok(Cow::Borrowed(text.as_bytes()));
-    }
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        let mut digit = || {
-            let digit = bytes.next().and_then(|byte| char::from(byte).to_digit(16));
-            digit
-                .and_then(|digit| u8::try_from(digit).ok())
-                .ok_or(DataUrlError::Percent)
-        };
-        out.push(digit()? << 4 | digit()?);
-    }
-    Ok(Cow::Owned(out))
+    percent::decode(text.as_bytes()).ok_or(DataUrlError::Percent)
 }
 
 struct Cursor<'a> {

@@ -3,4 +3,14 @@
 //!
 //! Each accepts what the Ignition that reads the config on the machine accepts, no more.
 
+pub mod arn;
 pub mod data_url;
+pub mod guid;
+pub mod path;
+mod percent;
+pub mod unit;
+pub mod url;
+
+pub use quote::quoted;
+
+mod quote;
