@@ -11,6 +11,7 @@ pub mod merge;
 pub mod network;
 mod read;
 pub mod render;
+pub mod rules;
 #[cfg(test)]
 mod sample;
 pub mod syntax;

@@ -8,6 +8,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::percent;
+use crate::finding::quote;
 
 /// Stray bits in the last character are let pass, missing padding is not.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -39,10 +40,10 @@ pub enum DataUrlError {
     #[error("has no comma before the data")]
     NoComma,
     /// Neither `x-…` nor one of the types that RFC 2045 knows.
-    #[error("unknown media type `{0}`")]
+    #[error("has the unknown media type `{0}`")]
     MediaType(String),
     /// A character that cannot be there.
-    #[error("unexpected {found} in the {part}")]
+    #[error("cannot have {found} in the {part}")]
     Unexpected {
         /// The character, for messages.
         found: String,
@@ -50,16 +51,16 @@ pub enum DataUrlError {
         part: &'static str,
     },
     /// A parameter has no value, and is not `base64` before the comma.
-    #[error("parameter `{0}` has no value")]
+    #[error("has parameter `{0}` without a value")]
     Parameter(String),
     /// A quoted value with an escape that means nothing.
-    #[error("bad escape in a quoted parameter")]
+    #[error("has a malformed escape in a quoted parameter")]
     Quoting,
     /// A `%` without two hexadecimal digits.
-    #[error("`%` without two hexadecimal digits")]
+    #[error("has a `%` without two hexadecimal digits")]
     Percent,
     /// Padding or length is wrong.
-    #[error("base64 data has a wrong length or padding")]
+    #[error("has base64 of a wrong length or padding")]
     Base64,
     /// More data than the caller takes.
     #[error("holds more than {0} bytes")]
@@ -121,7 +122,7 @@ impl<'a> Cursor<'a> {
     fn unexpected(&self, part: &'static str) -> DataUrlError {
         match self.rest.chars().next() {
             Some(found) => DataUrlError::Unexpected {
-                found: format!("`{}`", found.escape_debug()),
+                found: quote(&found.to_string()),
                 part,
             },
             None => DataUrlError::NoComma,

@@ -1,4 +1,5 @@
 //! GUIDs as partition tables hold them: 8-4-4-4-12 hexadecimal digits, in either case.
+//! Whether an empty one may stand is the field's rule.
 
 /// The form, for messages.
 pub const FORM: &str = "01234567-89AB-CDEF-EDCB-A98765432101";

@@ -10,7 +10,3 @@ pub mod path;
 mod percent;
 pub mod unit;
 pub mod url;
-
-pub use quote::quoted;
-
-mod quote;

@@ -3,6 +3,8 @@
 //!
 //! What options mean is not known here.
 
+use crate::finding::quote;
+
 /// Lines may have fewer bytes than this, as far as that is seen.
 const LINE_MAX: usize = 2048;
 /// Lines are looked at in a buffer of this size. A long line whose beginning is near the
@@ -29,10 +31,10 @@ pub enum UnitError {
     #[error("it has a section without `]`")]
     OpenSection,
     /// More text in the line of a section.
-    #[error("it has text after the section `[{0}]`")]
+    #[error("it has text after the section {0}")]
     AfterSection(String),
     /// A line that is neither a section nor a comment nor has a `=`.
-    #[error("its line `{0}` has no `=`")]
+    #[error("its line {0} has no `=`")]
     NoEquals(String),
 }
 
@@ -146,7 +148,7 @@ impl<'a> Lexer<'a> {
         self.check_line()?;
         match self.line().0.trim() {
             "" => Ok(name),
-            _ => Err(UnitError::AfterSection(shortened(name))),
+            _ => Err(UnitError::AfterSection(first_line(name))),
         }
     }
 
@@ -170,7 +172,7 @@ impl<'a> Lexer<'a> {
                 Some('=') => break,
                 None | Some('\n' | '\r') => {
                     let line = self.text.get(start..self.at).unwrap_or_default();
-                    return Err(UnitError::NoEquals(shortened(line.trim_end())));
+                    return Err(UnitError::NoEquals(first_line(line.trim_end())));
                 }
                 Some(_) => {}
             }
@@ -185,13 +187,9 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Enough of a text for a message.
-fn shortened(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    line.chars()
-        .filter(|char| !char.is_control())
-        .take(40)
-        .collect()
+/// The first line of a text, as messages quote it.
+fn first_line(text: &str) -> String {
+    quote(text.lines().next().unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! Unit files whose verdicts were measured with the original, long lines among them.
+//! What systemd itself would make of them does not count here.
 
 use super::*;
 
@@ -40,8 +41,8 @@ fn text_before_the_first_section_is_told_and_accepted() {
 
 #[test]
 fn refusals_say_why() {
-    let after = |name: &str| UnitError::AfterSection(name.into());
-    let no_equals = |line: &str| UnitError::NoEquals(line.into());
+    let after = |name: &str| UnitError::AfterSection(quote(name));
+    let no_equals = |line: &str| UnitError::NoEquals(quote(line));
     for (text, want) in [
         ("[A\nx=y", UnitError::OpenSection),
         ("[A]\nx=y\\ \n[B\n", UnitError::OpenSection),

@@ -1,4 +1,5 @@
 //! URLs whose verdicts were measured with the original, and the parts that the rules need.
+//! Texts are short: each is there for one step of the reader.
 
 use super::*;
 
