@@ -11,6 +11,8 @@ pub use excerpt::Color;
 pub use render::Renderer;
 pub use report::{Entry, Report};
 
+use std::cmp::Reverse;
+
 use crate::tree::Span;
 
 /// How bad.
@@ -167,9 +169,14 @@ impl Findings {
             .any(|finding| finding.severity == Severity::Error)
     }
 
-    /// Sorted by place, each kept once: what a user reads from top to bottom.
+    /// Sorted by place, errors before warnings, each kept once though it was found again after
+    /// merging: what a user reads from top to bottom.
     pub fn into_sorted(mut self) -> Vec<Finding> {
-        self.0.sort_by_key(|finding| finding.at.span);
+        let order = |finding: &Finding| (finding.at.span, Reverse(finding.severity), finding.code);
+        self.0.sort_by(|one, other| {
+            let by_place = order(one).cmp(&order(other));
+            by_place.then_with(|| one.message.cmp(&other.message))
+        });
         self.0.dedup();
         self.0
     }

@@ -229,3 +229,19 @@ fn quoted_values_are_short_and_printable() {
     assert_eq!(quote("a\n\u{1b}[0må\u{202e}"), "`a\\n\\u{1b}[0må\\u{202e}`");
     assert_eq!(quote(&"x".repeat(1000)).chars().count(), QUOTED + 3);
 }
+
+#[test]
+fn what_is_found_again_after_merging_is_shown_once() {
+    let (_, at) = one("mode: 9999\n", "mode", "9999");
+    let mut once = Findings::new();
+    once.error("a", at, "too large");
+    once.warning("b", at, "strange");
+    let mut twice = once.clone();
+    twice.append(once);
+    let codes: Vec<_> = twice
+        .into_sorted()
+        .iter()
+        .map(|finding| finding.code)
+        .collect();
+    assert_eq!(codes, ["a", "b"]);
+}
