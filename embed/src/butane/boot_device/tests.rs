@@ -1,4 +1,6 @@
 //! Every layout, every combination, every version boundary of `boot_device`.
+//!
+//! Expected values are written out by hand from the documented layouts, not made by the code here.
 
 use serde_json::{Value as Json, json};
 

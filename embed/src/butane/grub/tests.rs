@@ -1,4 +1,6 @@
 //! Users of the boot menu: the file that is appended to, and what is refused.
+//!
+//! The text is unpacked first: how it is packed is the encoder's affair.
 
 use std::io::Read;
 

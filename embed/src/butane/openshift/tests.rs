@@ -1,4 +1,6 @@
-//! The sections that only openshift has, what it changes in the config, and the MachineConfig.
+//! The sections that only openshift has, and what it changes in the config.
+//!
+//! What it refuses in the config is in `refused`, the text of a MachineConfig beside its writer.
 
 mod refused;
 

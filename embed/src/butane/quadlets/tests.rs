@@ -1,4 +1,6 @@
 //! Quadlets become files and links; collisions, bad names and contents of instances are refused.
+//!
+//! All in experimental versions, the only ones that have the section.
 
 use serde_json::json;
 

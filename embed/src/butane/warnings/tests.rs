@@ -1,4 +1,6 @@
 //! Modes, partitions and mount points that are doubted, and those that are not.
+//!
+//! Each rule at the version before and the first version that has it.
 
 use super::{digits_as_octal, is_usual};
 use crate::butane::sugar::tests::{check_findings, convert};

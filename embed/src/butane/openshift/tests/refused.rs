@@ -1,4 +1,6 @@
 //! Every row of what openshift refuses, below and at the version where that changes.
+//!
+//! Each is tried in nine versions, so that a row cannot apply too early or too late.
 
 use super::{body, convert_body};
 use crate::butane::sugar::tests::check_findings;

@@ -1,4 +1,6 @@
 //! The layout of a whole MachineConfig, and that every text is read back as it was.
+//!
+//! Read back by the reader of Butane configs, which was not written for this writer.
 
 use crate::butane::openshift::MachineConfig;
 use crate::butane::sugar::tests::convert;
