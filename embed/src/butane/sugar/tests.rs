@@ -2,6 +2,8 @@
 //!
 //! Only the translation is run, not the rules of Ignition: a case here shows one module's findings.
 
+mod sound;
+
 use serde_json::Value as Json;
 
 use crate::butane::{Options, convert_tree};
