@@ -22,6 +22,7 @@ mod users;
 mod warnings;
 
 use crate::finding::{Findings, quote};
+use crate::ignition::rules;
 use crate::schema::{Language, Target, Variant, version};
 use crate::tree::node::{Node, Object};
 use crate::tree::variables::{Variables, substitute};
@@ -103,6 +104,9 @@ pub fn convert(sources: &mut Sources, name: &str, text: &str, options: &Options<
     };
     let (mut converted, children) = convert_tree(tree, target, options);
     findings.append(std::mem::take(&mut converted.findings));
+    if let Some(config) = &converted.config {
+        rules::check(config, target.minor, &mut findings);
+    }
     child::check(children, target.minor, sources, &mut findings);
     if findings.has_errors() {
         (converted.config, converted.machine_config) = (None, None);

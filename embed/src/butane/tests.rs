@@ -4,6 +4,7 @@ mod acceptance;
 mod children;
 mod filters;
 mod local;
+mod mapped;
 mod mounts;
 mod properties;
 mod resources;
