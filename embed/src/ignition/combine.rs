@@ -24,13 +24,14 @@ pub fn combine(configs: impl IntoIterator<Item = Tree>, findings: &mut Findings)
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value as Json, json};
 
     use super::super::sample::{config, json};
     use super::*;
+    use crate::digest::Sha512Digest;
     use crate::schema::{Minor, version};
 
-    fn tree(minor: Minor, storage: serde_json::Value) -> Tree {
+    fn tree(minor: Minor, storage: Json) -> Tree {
         let ignition = json!({"version": version(minor)});
         Tree::new(
             config(json!({"ignition": ignition, "storage": storage})),
@@ -57,6 +58,59 @@ mod tests {
         assert_eq!(combined.minor(), 4);
         let want = json!({"ignition": {"version": "3.4.0"}, "storage": {"directories": [{"path": "/d", "mode": 0o711}]}});
         assert_eq!(json(combined.root()), want);
+    }
+
+    #[test]
+    fn valid_configs_that_make_an_invalid_one_are_refused() {
+        let disk =
+            |partition: Json| json!({"disks": [{"device": "/dev/sda", "partitions": [partition]}]});
+        let file = |contents: Json| json!({"files": [{"path": "/f", "contents": contents}]});
+        let headers = json!([{"name": "a", "value": "b"}]);
+        for (first, second, want) in [
+            (
+                disk(json!({"label": "x"})),
+                disk(json!({"number": 1, "label": "x"})),
+                "partition-label-twice",
+            ),
+            (
+                disk(json!({"number": 1, "startMiB": 1, "sizeMiB": 8})),
+                disk(json!({"number": 2, "startMiB": 4, "sizeMiB": 8})),
+                "partitions-overlap",
+            ),
+            (
+                json!({"files": [{"path": "/l/f"}]}),
+                json!({"links": [{"path": "/l", "target": "/g"}]}),
+                "path-beneath-link",
+            ),
+            (
+                file(json!({"source": "http://h/", "httpHeaders": headers})),
+                file(json!({"source": "data:,"})),
+                "headers-scheme",
+            ),
+        ] {
+            let mut findings = Findings::new();
+            let alone = combine([tree(4, first.clone())], &mut findings);
+            assert!(alone.is_some() && findings.is_empty(), "{findings:?}");
+            assert_eq!(
+                combine([tree(4, first), tree(4, second)], &mut findings),
+                None
+            );
+            let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
+            assert_eq!(codes, [want]);
+        }
+    }
+
+    #[test]
+    fn a_hash_that_outlives_its_source_is_warned_of() {
+        let file =
+            |contents: Json| tree(4, json!({"files": [{"path": "/f", "contents": contents}]}));
+        let hash = format!("sha512-{}", Sha512Digest::of(b"hi"));
+        let mut findings = Findings::new();
+        let first = file(json!({"source": "data:,hi", "verification": {"hash": hash}}));
+        let combined = combine([first, file(json!({"source": "data:,ho"}))], &mut findings);
+        assert!(combined.is_some());
+        let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, ["hash-mismatch"]);
     }
 
     #[test]

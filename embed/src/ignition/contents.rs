@@ -6,6 +6,7 @@ use std::io::Read;
 
 use flate2::bufread::MultiGzDecoder;
 
+use super::rules::codes;
 use super::syntax::data_url;
 use super::walk;
 use crate::digest::{DigestError, TypedDigest};
@@ -55,7 +56,7 @@ pub(super) fn contents(
     let packed = if is_data(source) {
         data_url::decode(source.as_text().unwrap_or_default(), *budget)
             .map_err(|error| format!("data URL is wrong: it {error}"))
-            .map_err(|message| Finding::error("data-url", source.span, message))?
+            .map_err(|message| Finding::error(codes::DATA_URL, source.span, message))?
     } else {
         Vec::new()
     };
@@ -105,7 +106,7 @@ fn verify(hash: &Node, bytes: &[u8]) -> Result<(), Finding> {
         Err(error @ DigestError::NotHex(_)) => format!("no contents have this digest: {error}"),
         Err(error) => {
             return Err(Finding::error(
-                "hash-malformed",
+                codes::HASH_MALFORMED,
                 hash.span,
                 error.to_string(),
             ));

@@ -93,7 +93,10 @@ fn tree(raw: &RawNode, declared: &Declared, findings: &mut Findings) -> Option<T
     };
     let root = typed::read(raw, Language::Ignition(minor), findings);
     let tree = Tree::new(root, minor);
-    tree.check(findings);
+    // Values of a wrong type were left out, and would be reported as missing, too.
+    if !findings.has_errors() {
+        tree.check(findings);
+    }
     Some(tree)
 }
 

@@ -6,7 +6,7 @@
 use super::contents;
 use super::document;
 use super::network::{self, Need};
-use super::{Config, merge, upgrade};
+use super::{Config, merge, rules, upgrade};
 use crate::finding::Findings;
 use crate::schema::{Minor, version};
 use crate::tree::Span;
@@ -63,8 +63,9 @@ impl Tree {
         Self { minor, root }
     }
 
-    /// Warns of contents that no machine would take.
+    /// Checks it by the rules of its spec, and warns of contents that no machine would take.
     pub fn check(&self, findings: &mut Findings) {
+        rules::check(&self.root, self.minor, findings);
         contents::check(&self.root, contents::BYTES, findings);
     }
 

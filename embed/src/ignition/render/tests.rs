@@ -206,6 +206,23 @@ fn all_bad_children_are_found_in_their_own_texts() {
 }
 
 #[test]
+fn a_result_that_is_invalid_though_its_parts_are_not_is_found() {
+    let storage = |storage: Json, references: Json| json!({"ignition": {"version": "3.4.0", "config": references}, "storage": storage});
+    let child = storage(
+        json!({"links": [{"path": "/a", "target": "/b"}]}),
+        json!({}),
+    );
+    let parent = storage(
+        json!({"files": [{"path": "/a/f"}]}),
+        json!({"merge": [to(&child)]}),
+    );
+    let ran = run(&parent);
+    let codes: Vec<_> = ran.findings.iter().map(|(code, _)| *code).collect();
+    assert_eq!(codes, ["path-beneath-link"]);
+    assert!(ran.rendered.is_none());
+}
+
+#[test]
 fn a_child_of_a_newer_spec_stays_with_a_warning() {
     let newer = json!({"ignition": {"version": "3.9.0"}});
     let ran = run(&unit("3.4.0", "parent", json!({"merge": [to(&newer)]})));
