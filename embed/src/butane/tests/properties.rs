@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::butane::encode::{escaped, shortest};
-use crate::ignition::{ReadOptions, read};
+use crate::ignition::{ReadOptions, read, rules};
 use crate::schema::{Kind, Language, ROOT, Record, TARGETS, Variant};
 
 proptest! {
@@ -136,8 +136,11 @@ fn what_is_accepted_is_valid_as_ignition() {
         accepted += 1;
         let json = write::json(&tree, false);
         let reading = ReadOptions { experimental: true };
-        let (checked, findings) = read(&mut sources, "result", json.as_str(), &reading);
-        assert!(checked.is_some(), "{config}\n{json}\n{findings:?}");
+        let (checked, mut findings) = read(&mut sources, "result", json.as_str(), &reading);
+        let again = checked.and_then(|checked| checked.tree);
+        let again = again.unwrap_or_else(|| panic!("{config}\n{json}\n{findings:?}"));
+        rules::check(again.root(), target.minor, &mut findings);
+        assert!(!findings.has_errors(), "{config}\n{json}\n{findings:?}");
         let unused = findings.iter().find(|finding| finding.code == "unused-key");
         assert_eq!(unused, None, "{json}");
     }
