@@ -94,6 +94,8 @@ pub mod iso {
     pub const KARGS: &str = "coreos/kargs.json";
     /// What the live system understands (JSON).
     pub const FEATURES: &str = "coreos/features.json";
+    /// How to make a smaller ISO out of this one, see [`crate::iso::MinimalIso`].
+    pub const MINISO: &str = "coreos/miniso.dat";
     /// Default place of the embed area.
     pub const IGNITION_IMG: &str = "images/ignition.img";
     /// Kernel, initramfs and rootfs.

@@ -18,6 +18,7 @@ pub mod iso;
 pub mod kargs;
 pub mod manifest;
 pub mod medium;
+pub mod network;
 pub mod progress;
 pub mod report;
 pub mod schema;

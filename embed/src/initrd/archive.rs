@@ -32,7 +32,7 @@ impl Archive {
         let mut archive = Self::default();
         walk(input, limits, |entry, data| {
             if entry.is_file() {
-                let path = clean_path(&entry.name)?;
+                let path = relative_path(&entry.name)?;
                 if keep(path) {
                     let mut bytes = Vec::new();
                     data.read_to_end(&mut bytes).map_err(InitrdError::Io)?;
@@ -51,7 +51,7 @@ impl Archive {
 
     /// Adds or replaces a file. A path that leaves the root is refused.
     pub fn insert(&mut self, path: &str, bytes: impl Into<Vec<u8>>) -> Result<(), InitrdError> {
-        let path = clean_path(path)?.to_owned();
+        let path = relative_path(path)?.to_owned();
         self.0.insert(path, bytes.into());
         Ok(())
     }
@@ -105,7 +105,9 @@ fn parents(path: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-fn clean_path(name: &str) -> Result<&str, InitrdError> {
+/// The path of an entry below the archive's root, without a leading `./`. A name that leaves the
+/// root is refused.
+pub fn relative_path(name: &str) -> Result<&str, InitrdError> {
     let path = name.trim_start_matches("./");
     let bad = |part: &str| part.is_empty() || part == "." || part == "..";
     if path.split('/').any(bad) {

@@ -8,7 +8,7 @@ mod archive;
 pub mod newc;
 mod walk;
 
-pub use archive::Archive;
+pub use archive::{Archive, relative_path};
 pub use walk::{Limits, walk};
 
 /// Why an initrd was refused.
@@ -39,6 +39,6 @@ pub enum InitrdError {
         limit: u64,
     },
     /// An entry whose name leaves the archive's root.
-    #[error("initrd entry `{0}` leaves the root of the archive")]
+    #[error("initrd entry `{0}` leaves the root of the archive (path traversal)")]
     Traversal(String),
 }

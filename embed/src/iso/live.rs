@@ -7,7 +7,7 @@ use std::io::{Read, Seek};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::kargs_area::KargsJson;
+use super::kargs_area::{KargsAreas, KargsPlace};
 use super::{Extent, IsoError, IsoReader, Region};
 use crate::contract::iso as names;
 use crate::initrd::{Archive, Limits};
@@ -24,6 +24,16 @@ pub struct Features {
     pub installer_config: bool,
     /// Applies keyfiles found in the initrd.
     pub live_initrd_network: bool,
+    /// Which keys of the installer's config files it understands.
+    pub installer_config_directives: Directives,
+}
+
+/// Keys of config files that came after `installer-config`; the others are always understood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Directives {
+    /// `console`.
+    pub console: bool,
 }
 
 #[derive(Deserialize)]
@@ -41,7 +51,7 @@ pub struct LiveIso<F> {
     iso: IsoReader<F>,
     area: Extent,
     features: Features,
-    kargs: Option<(KargsJson, Vec<u64>, Kargs)>,
+    kargs: Option<KargsAreas>,
 }
 
 impl<F: Read + Seek> LiveIso<F> {
@@ -50,10 +60,7 @@ impl<F: Read + Seek> LiveIso<F> {
         let mut iso = IsoReader::open(file)?;
         let area = embed_area(&mut iso)?;
         let features = read_json(&mut iso, names::FEATURES)?.unwrap_or_default();
-        let kargs = match read_json::<KargsJson, F>(&mut iso, names::KARGS)? {
-            Some(json) => Some(read_kargs(&mut iso, json)?),
-            None => None,
-        };
+        let kargs = KargsAreas::find(&mut iso)?;
         Ok(Self {
             iso,
             area,
@@ -95,28 +102,67 @@ impl<F: Read + Seek> LiveIso<F> {
         })
     }
 
+    /// Whether nothing is embedded and the kernel arguments are the image's own.
+    pub fn is_pristine(&mut self) -> Result<bool, IsoError> {
+        let kargs = self.kargs.as_ref();
+        let own = kargs.is_none_or(|kargs| kargs.current == kargs.default);
+        Ok(own && self.embedded()?.is_empty())
+    }
+
+    /// The edits that make the image what it was: nothing embedded, its own kernel arguments.
+    pub fn reset(&self) -> Result<Vec<Region>, IsoError> {
+        let mut regions = match &self.kargs {
+            Some(kargs) => kargs.store(&kargs.default)?,
+            None => Vec::new(),
+        };
+        regions.push(self.embed(&Archive::default())?);
+        Ok(regions)
+    }
+
+    /// Whether the image has areas for kernel arguments.
+    pub fn has_kargs(&self) -> bool {
+        self.kargs.is_some()
+    }
+
     /// Kernel arguments as they are now.
-    pub fn kargs(&self) -> Result<&Kargs, IsoError> {
-        self.kargs
-            .as_ref()
-            .map(|(_, _, current)| current)
-            .ok_or(IsoError::NoKargsArea)
+    pub fn kargs(&self) -> Result<Kargs, IsoError> {
+        Ok(Kargs::parse(&self.kargs_areas()?.current))
     }
 
     /// Kernel arguments of the pristine image.
     pub fn default_kargs(&self) -> Result<Kargs, IsoError> {
-        let (json, _, _) = self.kargs.as_ref().ok_or(IsoError::NoKargsArea)?;
-        Ok(Kargs::parse(&json.default))
+        Ok(Kargs::parse(&self.kargs_areas()?.default))
+    }
+
+    /// Where the copies of the kernel arguments are.
+    pub fn kargs_places(&self) -> Result<&[KargsPlace], IsoError> {
+        Ok(&self.kargs_areas()?.places)
     }
 
     /// The edits that set the kernel arguments in every area.
     pub fn set_kargs(&self, kargs: &Kargs) -> Result<Vec<Region>, IsoError> {
-        let (json, offsets, _) = self.kargs.as_ref().ok_or(IsoError::NoKargsArea)?;
-        let text = kargs.to_string();
-        let places = json.files.iter().zip(offsets);
-        places
-            .map(|(file, &offset)| json.encode(file, offset, &text))
-            .collect()
+        self.kargs_areas()?.store(&kargs.to_string())
+    }
+
+    /// The edits that make the kernel arguments of the pristine image those that there are.
+    pub fn reset_kargs(&self) -> Result<Vec<Region>, IsoError> {
+        let kargs = self.kargs_areas()?;
+        kargs.store(&kargs.default)
+    }
+
+    /// The edit that makes `kargs` those of the pristine image.
+    pub fn set_default_kargs(&mut self, kargs: &Kargs) -> Result<Region, IsoError> {
+        let areas = self.kargs.as_ref().ok_or(IsoError::NoKargsArea)?;
+        areas.store_default(&mut self.iso, kargs)
+    }
+
+    /// The files of the image.
+    pub fn files(&mut self) -> &mut IsoReader<F> {
+        &mut self.iso
+    }
+
+    fn kargs_areas(&self) -> Result<&KargsAreas, IsoError> {
+        self.kargs.as_ref().ok_or(IsoError::NoKargsArea)
     }
 
     /// The underlying file.
@@ -159,40 +205,6 @@ fn embed_area<F: Read + Seek>(iso: &mut IsoReader<F>) -> Result<Extent, IsoError
         offset: file.offset + start,
         length,
     })
-}
-
-fn read_kargs<F: Read + Seek>(
-    iso: &mut IsoReader<F>,
-    json: KargsJson,
-) -> Result<(KargsJson, Vec<u64>, Kargs), IsoError> {
-    let corrupt = |why| IsoError::Area {
-        what: "kernel argument area",
-        why,
-    };
-    let size = json.size()? as u64;
-    let mut offsets = Vec::new();
-    let mut texts = Vec::new();
-    for place in &json.files {
-        let file = iso
-            .find(&place.path)?
-            .ok_or(corrupt("its file is missing"))?;
-        let start = place.offset.unwrap_or(0);
-        if start.checked_add(size).is_none_or(|end| end > file.length) {
-            return Err(corrupt("ends after its file"));
-        }
-        let offset = file.offset + start;
-        texts.push(place.decode(&iso.read_extent(Extent {
-            offset,
-            length: size,
-        })?)?);
-        offsets.push(offset);
-    }
-    let text = texts.first().ok_or(corrupt("no place is named"))?;
-    if texts.iter().any(|other| other != text) {
-        return Err(corrupt("its copies differ"));
-    }
-    let current = Kargs::parse(text);
-    Ok((json, offsets, current))
 }
 
 fn read_json<T: DeserializeOwned, F: Read + Seek>(

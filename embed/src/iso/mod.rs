@@ -1,17 +1,26 @@
-//! CoreOS live ISO images, read and edited in place: the ISO 9660 tree, the initrd embed area and
-//! the kernel argument areas.
+//! CoreOS live ISO images, read and edited in place: the ISO 9660 tree, the initrd embed area,
+//! the kernel argument areas, and the smaller image that can be taken out of a full one.
 //!
 //! Edits are same-size overwrites ([`Region`]), so in place, to a new file and to a pipe share one
 //! path. Writing whole ISO images is the media builder's job.
 
+mod inspect;
 mod kargs_area;
 mod live;
+mod minimal;
 mod reader;
 mod region;
+#[cfg(test)]
+mod sample;
+mod tree;
 
-pub use live::{Features, LiveIso};
+pub use inspect::Descriptor;
+pub use kargs_area::KargsPlace;
+pub use live::{Directives, Features, LiveIso};
+pub use minimal::{MinimalError, MinimalIso, Packed};
 pub use reader::{Extent, IsoReader};
 pub use region::{Region, apply_in_place, copy_with};
+pub use tree::TreeEntry;
 
 use crate::initrd::InitrdError;
 
@@ -75,6 +84,9 @@ pub enum IsoError {
         /// Longest text that fits, bytes.
         area: usize,
     },
+    /// A kernel argument with the byte that ends the text of an area.
+    #[error("a kernel argument contains the character that ends the list")]
+    KargsEnd,
     /// An image made without kernel argument areas.
     #[error("No karg embed areas found")]
     NoKargsArea,

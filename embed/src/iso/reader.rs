@@ -1,9 +1,10 @@
 //! The primary tree of an ISO 9660 image: where a file's bytes are.
 //!
-//! Reads ECMA-119 directory records only; Rock Ridge, Joliet, multi-extent files and path tables are
-//! not needed to find the areas. Directories are bounded in size and depth.
+//! Reads ECMA-119 directory records only; Rock Ridge, Joliet and path tables are not needed to find
+//! the areas. Files of 4 GiB and more have several records, whose extents must follow each other.
+//! Directories are bounded in size and depth.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use super::IsoError;
 
@@ -11,6 +12,8 @@ use super::IsoError;
 pub(super) const SECTOR: u64 = 2048;
 const MAX_DIRECTORY: u64 = 4 << 20;
 const FLAG_DIRECTORY: u8 = 0x02;
+/// More records of the same file follow (9.1.6).
+const FLAG_MORE: u8 = 0x80;
 
 /// Bytes `offset .. offset + length` of the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,11 +90,18 @@ impl<F: Read + Seek> IsoReader<F> {
     /// Place of the file at `path` (`coreos/igninfo.json`; case and 8.3 shortening are looked
     /// through), or `None`.
     pub fn find(&mut self, path: &str) -> Result<Option<Extent>, IsoError> {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        match self.find_directory(parent)? {
+            Some(directory) => self.lookup(directory, name, false),
+            None => Ok(None),
+        }
+    }
+
+    /// Place of the directory at `path`, or `None`.
+    pub fn find_directory(&mut self, path: &str) -> Result<Option<Extent>, IsoError> {
         let mut extent = self.root;
-        let mut components = path.split('/').filter(|c| !c.is_empty()).peekable();
-        while let Some(component) = components.next() {
-            let want_directory = components.peek().is_some();
-            match self.lookup(extent, component, want_directory)? {
+        for component in path.split('/').filter(|c| !c.is_empty()) {
+            match self.lookup(extent, component, true)? {
                 Some(found) => extent = found,
                 None => return Ok(None),
             }
@@ -99,23 +109,15 @@ impl<F: Read + Seek> IsoReader<F> {
         Ok(Some(extent))
     }
 
-    /// Names in the directory at `path`, as the primary tree spells them.
-    pub fn list(&mut self, path: &str) -> Result<Vec<String>, IsoError> {
-        let extent = self
-            .find(path)?
-            .ok_or_else(|| IsoError::NoFile(path.to_owned()))?;
-        Ok(self
-            .records(extent)?
-            .into_iter()
-            .map(|record| record.name)
-            .collect())
+    /// Place of the file at `path`, which must be there.
+    pub fn existing(&mut self, path: &str) -> Result<Extent, IsoError> {
+        self.find(path)?
+            .ok_or_else(|| IsoError::NoFile(path.to_owned()))
     }
 
     /// Content of the file at `path`, which may have at most `limit` bytes.
     pub fn read(&mut self, path: &str, limit: u64) -> Result<Vec<u8>, IsoError> {
-        let extent = self
-            .find(path)?
-            .ok_or_else(|| IsoError::NoFile(path.to_owned()))?;
+        let extent = self.existing(path)?;
         if extent.length > limit {
             return Err(IsoError::Format("a file is larger than any of its kind"));
         }
@@ -126,6 +128,28 @@ impl<F: Read + Seek> IsoReader<F> {
     pub fn read_extent(&mut self, extent: Extent) -> Result<Vec<u8>, IsoError> {
         self.check(extent)?;
         read_extent(&mut self.file, extent)
+    }
+
+    /// Opens the content of an extent for reading.
+    pub fn open_extent(&mut self, extent: Extent) -> Result<impl Read, IsoError> {
+        self.check(extent)?;
+        let start = SeekFrom::Start(extent.offset);
+        self.file.seek(start).map_err(IsoError::Io)?;
+        Ok(self.file.by_ref().take(extent.length))
+    }
+
+    /// Copies the content of an extent to `output`.
+    pub fn copy_extent(&mut self, extent: Extent, mut output: impl Write) -> Result<(), IsoError> {
+        let mut content = self.open_extent(extent)?;
+        match io::copy(&mut content, &mut output).map_err(IsoError::Io)? {
+            n if n == extent.length => Ok(()),
+            _ => Err(IsoError::Format("a file lies outside the image")),
+        }
+    }
+
+    /// The image's bytes, at any place.
+    pub(super) fn raw(&mut self) -> &mut F {
+        &mut self.file
     }
 
     /// The underlying file.
@@ -156,12 +180,18 @@ impl<F: Read + Seek> IsoReader<F> {
         Ok(found.map(|record| record.extent))
     }
 
-    fn records(&mut self, directory: Extent) -> Result<Vec<Record>, IsoError> {
+    /// The records of the root directory.
+    pub(super) fn root_records(&mut self) -> Result<Vec<Record>, IsoError> {
+        self.records(self.root)
+    }
+
+    /// The records of a directory; one for each file, whatever its size.
+    pub(super) fn records(&mut self, directory: Extent) -> Result<Vec<Record>, IsoError> {
         if directory.length > MAX_DIRECTORY {
             return Err(IsoError::Format("a directory is too large"));
         }
         let data = self.read_extent(directory)?;
-        let mut records = Vec::new();
+        let mut records: Vec<Record> = Vec::new();
         // A record never crosses a sector's end; a zero length means "next sector" (6.8.1.1).
         for sector in data.chunks(2048) {
             let mut rest = sector;
@@ -169,18 +199,29 @@ impl<F: Read + Seek> IsoReader<F> {
                 let (record, next) = rest
                     .split_at_checked(usize::from(length))
                     .ok_or(IsoError::Format("a directory record crosses a sector"))?;
-                records.extend(Record::parse(record)?);
                 rest = next;
+                let Some(record) = Record::parse(record)? else {
+                    continue;
+                };
+                match records.last_mut().filter(|last| last.more) {
+                    Some(last) => last.continue_with(record)?,
+                    None => records.push(record),
+                }
             }
         }
-        Ok(records)
+        match records.last() {
+            Some(last) if last.more => Err(IsoError::Format("a file has no last piece")),
+            _ => Ok(records),
+        }
     }
 }
 
-struct Record {
-    name: String,
-    extent: Extent,
-    is_directory: bool,
+/// A file or directory in its parent.
+pub(super) struct Record {
+    pub(super) name: String,
+    pub(super) extent: Extent,
+    pub(super) is_directory: bool,
+    more: bool,
 }
 
 impl Record {
@@ -205,7 +246,21 @@ impl Record {
             name,
             extent,
             is_directory: flags & FLAG_DIRECTORY != 0,
+            more: flags & FLAG_MORE != 0,
         }))
+    }
+
+    /// Adds the next piece of the same file.
+    fn continue_with(&mut self, next: Self) -> Result<(), IsoError> {
+        let follows = next.name == self.name
+            && next.is_directory == self.is_directory
+            && self.extent.offset.checked_add(self.extent.length) == Some(next.extent.offset);
+        if !follows {
+            return Err(IsoError::Format("the pieces of a file are scattered"));
+        }
+        self.extent.length += next.extent.length;
+        self.more = next.more;
+        Ok(())
     }
 }
 
@@ -230,7 +285,7 @@ fn record_extent(record: &[u8]) -> Option<Extent> {
     })
 }
 
-fn u32_at(data: &[u8], at: usize) -> Option<u32> {
+pub(super) fn u32_at(data: &[u8], at: usize) -> Option<u32> {
     let bytes = data.get(at..at.checked_add(4)?)?;
     Some(u32::from_le_bytes(bytes.try_into().ok()?))
 }

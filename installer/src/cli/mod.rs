@@ -4,11 +4,14 @@
 //! Options, semantics and error phrases are those of upstream's coreos-installer, which scripts in
 //! the field rely on.
 
+mod dev;
 mod download;
 mod files;
 mod install;
 mod iso;
+mod keyfiles;
 mod list_stream;
+mod media;
 mod notice;
 mod pack;
 mod pxe;
@@ -16,6 +19,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
+
+pub use media::MediaError;
 
 use crate::plan::Options;
 use crate::ui;
@@ -61,6 +66,9 @@ enum Command {
     /// Make files that belong to an OS build or a package
     #[command(subcommand, hide = true)]
     Pack(pack::PackCommand),
+    /// Look into live media
+    #[command(subcommand, hide = true)]
+    Dev(dev::DevCommand),
 }
 
 impl Command {
@@ -72,6 +80,7 @@ impl Command {
             Self::Iso(command) => command.run(),
             Self::Pxe(command) => command.run(),
             Self::Pack(command) => command.run(&Cli::command()),
+            Self::Dev(command) => command.run(),
         }
     }
 }

@@ -4,10 +4,11 @@ use std::error::Error;
 use std::io;
 
 use embed::ignition::IgnitionError;
-use embed::iso::IsoError;
+use embed::iso::{IsoError, MinimalError};
 use embed::kargs::KargsError;
+use embed::network::NetworkError;
 
-use crate::cli::CliError;
+use crate::cli::{CliError, MediaError};
 use crate::decode::DecodeError;
 use crate::disk::{BootError, SavedError, TargetError};
 use crate::firstboot::FirstBootError;
@@ -24,6 +25,9 @@ const NOT_COREOS: &str = "configs, platforms, consoles and kernel arguments need
 pub(super) fn hint(error: &anyhow::Error) -> Option<&'static str> {
     error.chain().find_map(|cause| {
         of(cause, cli)
+            .or_else(|| of(cause, media))
+            .or_else(|| of(cause, network))
+            .or_else(|| of(cause, minimal))
             .or_else(|| of(cause, plan))
             .or_else(|| of(cause, ignition))
             .or_else(|| of(cause, iso))
@@ -80,6 +84,38 @@ fn cli(error: &CliError) -> Option<&'static str> {
     })
 }
 
+fn media(error: &MediaError) -> Option<&'static str> {
+    Some(match error {
+        MediaError::NetworkEmbedded { .. } => {
+            "`--force` replaces them; `coreos-installer iso network extract` prints them"
+        }
+        MediaError::NoNetwork { .. } => {
+            "`iso network embed` and `pxe network wrap` put keyfiles there"
+        }
+        MediaError::Embedded { .. } => {
+            "`coreos-installer iso reset` makes it pristine; with `-o` in a new file"
+        }
+        MediaError::NoMinimal { .. } => "take an image whose build packed one",
+        MediaError::RootfsUrl(_) => "write white space as %20",
+    })
+}
+
+fn network(error: &NetworkError) -> Option<&'static str> {
+    match error {
+        NetworkError::Duplicate(_) => {
+            Some("files are stored by their own name; rename one of them")
+        }
+        _ => None,
+    }
+}
+
+fn minimal(error: &MinimalError) -> Option<&'static str> {
+    match error {
+        MinimalError::Digest { .. } => Some("download the image again; it was damaged or edited"),
+        _ => None,
+    }
+}
+
 fn plan(error: &PlanError) -> Option<&'static str> {
     Some(match error {
         PlanError::ConfigFile { .. } => {
@@ -113,6 +149,7 @@ fn iso(error: &IsoError) -> Option<&'static str> {
         IsoError::TooLarge { .. } => Some(
             "let the config fetch large files by `source: https://…`, or build the ISO with a larger area",
         ),
+        IsoError::KargsEnd => Some("kernel arguments are one line"),
         IsoError::KargsTooLarge { .. } => Some("remove arguments with `iso kargs modify --delete`"),
         IsoError::Format(_) | IsoError::NotLive(_) => Some(
             "only live images with an embed area can be edited, not full install DVDs or disk images",

@@ -72,7 +72,8 @@ pub(crate) const KARGS_SIZE: usize = 200;
 /// Bytes of the embed area of the images.
 pub(crate) const AREA_SIZE: usize = 64 * 1024;
 
-fn write(root: &Path, path: &str, content: impl AsRef<[u8]>) {
+/// Writes a file of a tree.
+pub(crate) fn write(root: &Path, path: &str, content: impl AsRef<[u8]>) {
     let path = root.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, content).unwrap();
@@ -98,7 +99,7 @@ fn live_iso(test: &str, dir: &Path, edit: impl FnOnce(&Path)) -> Option<PathBuf>
     write(
         &tree,
         "coreos/features.json",
-        r#"{"installer-config": true}"#,
+        r#"{"installer-config": true, "live-initrd-network": true}"#,
     );
     write(
         &tree,

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod command;
 #[cfg(test)]
+mod dev;
+#[cfg(test)]
 mod fetch;
 #[cfg(test)]
 mod help;
@@ -12,8 +14,14 @@ mod install;
 #[cfg(test)]
 mod iso;
 #[cfg(test)]
+mod iso_extract;
+#[cfg(test)]
 mod iso_kargs;
 #[cfg(test)]
+mod iso_minimal;
+#[cfg(test)]
 mod live_iso;
+#[cfg(test)]
+mod network;
 #[cfg(test)]
 mod pxe;

@@ -3,73 +3,10 @@
 
 use std::io::Cursor;
 use std::path::Path;
-use std::process::Command;
 
+use super::super::sample::{KARGS_SIZE, image, write};
 use super::super::{apply_in_place, copy_with};
 use super::*;
-
-const KARGS_SIZE: usize = 200;
-
-fn write(root: &Path, path: &str, content: impl AsRef<[u8]>) {
-    let path = root.join(path);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, content).unwrap();
-}
-
-fn tree(root: &Path) {
-    let mut area = b"quiet console=ttyS0\n".to_vec();
-    area.resize(KARGS_SIZE, b'#');
-    let config = [b"linux /vmlinuz ".as_slice(), &area, b"\ninitrd /initrd\n"].concat();
-    write(root, "boot/grub/grub.cfg", &config);
-    write(root, "EFI/debian/grub.cfg", &config);
-    write(root, "images/ignition.img", vec![0; 64 * 1024]);
-    write(
-        root,
-        "coreos/igninfo.json",
-        r#"{"file":"images/ignition.img"}"#,
-    );
-    write(
-        root,
-        "coreos/features.json",
-        r#"{"installer-config":true,"unknown":{}}"#,
-    );
-    let places: Vec<_> = ["boot/grub/grub.cfg", "EFI/debian/grub.cfg"]
-        .map(|path| serde_json::json!({"path": path, "offset": 15}))
-        .into();
-    let json =
-        serde_json::json!({"default": "quiet console=ttyS0", "size": KARGS_SIZE, "files": places});
-    write(root, "coreos/kargs.json", json.to_string());
-}
-
-/// `None`, said loudly, where xorriso is not installed.
-fn image(test: &str, edit: impl FnOnce(&Path)) -> Option<Vec<u8>> {
-    let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().join("tree");
-    tree(&root);
-    edit(&root);
-    let iso = dir.path().join("live.iso");
-    let run = Command::new("xorriso")
-        .args([
-            "-as",
-            "mkisofs",
-            "-quiet",
-            "-V",
-            "test-live",
-            "-r",
-            "-J",
-            "-o",
-        ])
-        .args([&iso, &root])
-        .output();
-    match run {
-        Ok(output) => assert!(output.status.success(), "{output:?}"),
-        Err(_) => {
-            eprintln!("SKIP: {test}: xorriso is not installed");
-            return None;
-        }
-    }
-    Some(std::fs::read(iso).unwrap())
-}
 
 fn config(text: &str) -> Archive {
     let mut archive = Archive::default();
@@ -90,7 +27,7 @@ fn embedding_and_removing_gives_the_pristine_bytes_back() {
         live.features(),
         Features {
             installer_config: true,
-            live_initrd_network: false
+            ..Features::default()
         }
     );
     assert!(live.embedded().unwrap().is_empty());
@@ -245,4 +182,133 @@ fn what_is_no_live_image_is_refused() {
         LiveIso::open(Cursor::new([])),
         Err(IsoError::Format(_))
     ));
+}
+
+/// Puts the header of early images over `image`: magic, length, default text, areas.
+fn legacy_header(image: &mut [u8], length: u64, default: u64, areas: &[u64]) {
+    let mut header = b"coreKarg".to_vec();
+    let numbers = [&[length, default], areas].concat();
+    header.extend(numbers.into_iter().flat_map(u64::to_le_bytes));
+    header.resize(72, 0);
+    image[32_672..32_744].copy_from_slice(&header);
+}
+
+/// Where `text` is in `image`.
+fn places(image: &[u8], text: &[u8]) -> Vec<u64> {
+    let windows = image.windows(text.len()).enumerate();
+    windows
+        .filter(|(_, window)| *window == text)
+        .map(|(at, _)| at as u64)
+        .collect()
+}
+
+#[test]
+fn images_with_only_a_header_have_kargs_too() {
+    let remove = |root: &Path| {
+        std::fs::remove_file(root.join("coreos/kargs.json")).unwrap();
+        std::fs::remove_file(root.join("coreos/igninfo.json")).unwrap();
+        let mut text = b"quiet console=ttyS0\n".to_vec();
+        text.resize(KARGS_SIZE, b'#');
+        write(root, "default", text);
+    };
+    let Some(mut pristine) = image("images_with_only_a_header_have_kargs_too", remove) else {
+        return;
+    };
+    let live = LiveIso::open(Cursor::new(pristine.clone())).unwrap();
+    assert!(!live.has_kargs());
+    assert!(matches!(live.kargs(), Err(IsoError::NoKargsArea)));
+
+    let found = places(&pristine, b"quiet console=ttyS0\n");
+    let mut iso = IsoReader::open(Cursor::new(pristine.clone())).unwrap();
+    let default = iso.existing("default").unwrap().offset;
+    let areas: Vec<u64> = found.into_iter().filter(|&at| at != default).collect();
+    assert_eq!(areas.len(), 2);
+    legacy_header(&mut pristine, KARGS_SIZE as u64, default, &areas);
+
+    let mut live = LiveIso::open(Cursor::new(pristine.clone())).unwrap();
+    assert!(live.is_pristine().unwrap());
+    assert_eq!(live.embed_area().length, 64 * 1024);
+    let mut edited = pristine.clone();
+    let regions = live.set_kargs(&Kargs::parse("a b")).unwrap();
+    apply_in_place(Cursor::new(&mut edited), &regions).unwrap();
+    let mut live = LiveIso::open(Cursor::new(edited.clone())).unwrap();
+    assert_eq!(live.kargs().unwrap().to_string(), "a b");
+    assert!(!live.is_pristine().unwrap());
+    assert!(matches!(
+        live.set_default_kargs(&Kargs::default()),
+        Err(IsoError::NoKargsArea)
+    ));
+    apply_in_place(Cursor::new(&mut edited), &live.reset().unwrap()).unwrap();
+    assert_eq!(edited, pristine);
+
+    for (length, areas, want) in [
+        (1 << 40, areas.as_slice(), "bad size"),
+        (0, &areas, "bad size"),
+        (KARGS_SIZE as u64, &[], "no place is named"),
+        (
+            KARGS_SIZE as u64,
+            &[areas[0], areas[1] + 1],
+            "its copies differ",
+        ),
+        (3, &areas, "text has no end"),
+    ] {
+        let mut bad = pristine.clone();
+        legacy_header(&mut bad, length, default, areas);
+        let error = LiveIso::open(Cursor::new(bad)).unwrap_err();
+        assert!(
+            matches!(&error, IsoError::Area { why, .. } if *why == want),
+            "{want}: {error:?}"
+        );
+    }
+    legacy_header(&mut pristine, KARGS_SIZE as u64, u64::MAX, &areas);
+    assert!(matches!(
+        LiveIso::open(Cursor::new(pristine)),
+        Err(IsoError::Format("a file lies outside the image"))
+    ));
+}
+
+#[test]
+fn areas_inside_of_other_files_keep_what_is_around_them() {
+    let test = "areas_inside_of_other_files_keep_what_is_around_them";
+    let edit = |root: &Path| {
+        let mut area = b"quiet".to_vec();
+        area.resize(64, 0);
+        write(
+            root,
+            "images/cdboot.img",
+            [b"head", area.as_slice(), &[0; 4096], b"tail"].concat(),
+        );
+        let info = r#"{"file": "images/cdboot.img", "offset": 68, "length": 4096}"#;
+        write(root, "coreos/igninfo.json", info);
+        let kargs = serde_json::json!({"default": "quiet", "size": 64, "files": [
+            {"path": "images/cdboot.img", "offset": 4, "pad": "\0", "end": "\0"}]});
+        write(root, "coreos/kargs.json", kargs.to_string());
+    };
+    let Some(pristine) = image(test, edit) else {
+        return;
+    };
+    let live = LiveIso::open(Cursor::new(pristine.clone())).unwrap();
+    let mut regions = live.set_kargs(&Kargs::parse("a b")).unwrap();
+    regions.push(live.embed(&config("{}")).unwrap());
+    let mut edited = pristine.clone();
+    apply_in_place(Cursor::new(&mut edited), &regions).unwrap();
+    let mut live = LiveIso::open(Cursor::new(edited.clone())).unwrap();
+    assert_eq!(live.embedded().unwrap(), config("{}"));
+    let file = live.files().read("images/cdboot.img", 1 << 20).unwrap();
+    assert_eq!(file[..8], *b"heada b\0");
+    assert!(file[8..68].iter().all(|&byte| byte == 0));
+    assert!(file.ends_with(b"tail"));
+    apply_in_place(Cursor::new(&mut edited), &live.reset().unwrap()).unwrap();
+    assert_eq!(edited, pristine);
+}
+
+#[test]
+fn a_karg_with_the_byte_that_ends_the_text_is_refused() {
+    let test = "a_karg_with_the_byte_that_ends_the_text_is_refused";
+    let Some(pristine) = image(test, |_| ()) else {
+        return;
+    };
+    let live = LiveIso::open(Cursor::new(pristine)).unwrap();
+    let error = live.set_kargs(&["a\nmenuentry"].into_iter().collect());
+    assert!(matches!(error, Err(IsoError::KargsEnd)), "{error:?}");
 }

@@ -14,7 +14,7 @@ use embed::iso::{IsoError, LiveIso, Region};
 use embed::kargs::Edit;
 
 use super::super::{CliError, files, notice};
-use super::{EditArgs, has_network};
+use super::EditArgs;
 
 /// Options of `iso customize`.
 #[derive(Args, Debug)]
@@ -60,7 +60,7 @@ pub(in crate::cli) struct CustomizeArgs {
 impl CustomizeArgs {
     pub(super) fn run(self) -> Result<()> {
         let mut iso = self.edit.open()?;
-        if !self.force && is_customized(&mut iso)? {
+        if !self.force && !iso.is_pristine()? {
             return Err(CliError::AlreadyCustomized {
                 path: self.edit.input,
             }
@@ -118,16 +118,6 @@ impl CustomizeArgs {
         };
         Ok(iso.set_kargs(&edit.apply(&defaults)?)?)
     }
-}
-
-fn is_customized(iso: &mut LiveIso<File>) -> Result<bool> {
-    let archive = iso.embedded()?;
-    let kargs = match iso.kargs() {
-        Ok(kargs) => *kargs != iso.default_kargs()?,
-        Err(IsoError::NoKargsArea) => false,
-        Err(error) => return Err(error.into()),
-    };
-    Ok(kargs || archive.get(CONFIG).is_some() || has_network(&archive))
 }
 
 fn read_configs(paths: &[PathBuf]) -> Result<Vec<Config>> {

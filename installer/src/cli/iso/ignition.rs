@@ -30,12 +30,12 @@ pub(in crate::cli) enum IgnitionCommand {
 pub(in crate::cli) struct EmbedArgs {
     /// Replace a config that is embedded already
     #[arg(short, long)]
-    force: bool,
+    pub(super) force: bool,
     /// Ignition config [default: standard input]
     #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath)]
-    ignition_file: Option<PathBuf>,
+    pub(super) ignition_file: Option<PathBuf>,
     #[command(flatten)]
-    edit: EditArgs,
+    pub(super) edit: EditArgs,
 }
 
 impl IgnitionCommand {
@@ -48,7 +48,7 @@ impl IgnitionCommand {
     }
 }
 
-fn embed(args: EmbedArgs) -> Result<()> {
+pub(super) fn embed(args: EmbedArgs) -> Result<()> {
     let mut iso = args.edit.open()?;
     let mut archive = iso.embedded()?;
     if archive.get(CONFIG).is_some() && !args.force {
@@ -64,7 +64,7 @@ fn embed(args: EmbedArgs) -> Result<()> {
     args.edit.save(iso, &[region])
 }
 
-fn show(args: &ShowArgs) -> Result<()> {
+pub(super) fn show(args: &ShowArgs) -> Result<()> {
     let archive = args.open()?.embedded()?;
     let config = archive.get(CONFIG).ok_or_else(|| CliError::NotEmbedded {
         path: args.input.clone(),
@@ -72,7 +72,7 @@ fn show(args: &ShowArgs) -> Result<()> {
     files::report(config)
 }
 
-fn remove(args: EditArgs) -> Result<()> {
+pub(super) fn remove(args: EditArgs) -> Result<()> {
     let mut iso = args.open()?;
     let mut archive = iso.embedded()?;
     archive.remove(CONFIG);

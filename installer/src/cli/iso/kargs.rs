@@ -65,7 +65,7 @@ fn modify(args: ModifyArgs) -> Result<()> {
         replace: args.replace,
         ..Edit::default()
     };
-    let regions = iso.set_kargs(&edit.apply(iso.kargs()?)?)?;
+    let regions = iso.set_kargs(&edit.apply(&iso.kargs()?)?)?;
     args.edit.save(iso, &regions)
 }
 
@@ -74,13 +74,13 @@ fn show(args: &ShowKargsArgs) -> Result<()> {
     let kargs = if args.default {
         iso.default_kargs()?
     } else {
-        iso.kargs()?.clone()
+        iso.kargs()?
     };
     files::report(format!("{kargs}\n").as_bytes())
 }
 
 fn reset(args: EditArgs) -> Result<()> {
     let iso = args.open()?;
-    let regions = iso.set_kargs(&iso.default_kargs()?)?;
+    let regions = iso.reset_kargs()?;
     args.save(iso, &regions)
 }

@@ -2,8 +2,12 @@
 //! the commands' promises: what is refused, and where the edited image goes.
 
 mod customize;
+mod deprecated;
+mod extract;
 mod ignition;
 mod kargs;
+mod minimal;
+mod network;
 
 use std::fs::{File, OpenOptions};
 use std::io::{Seek as _, SeekFrom};
@@ -11,8 +15,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand, ValueHint};
-use embed::contract::initrd;
-use embed::initrd::Archive;
 use embed::iso::{LiveIso, Region, apply_in_place, copy_with};
 
 use super::files::{self, Destination};
@@ -25,9 +27,26 @@ pub(in crate::cli) enum IsoCommand {
     /// Embed an Ignition config for the live system
     #[command(subcommand)]
     Ignition(ignition::IgnitionCommand),
+    /// Embed network settings for the live system
+    #[command(subcommand)]
+    Network(network::NetworkCommand),
     /// Change the live system's kernel arguments
     #[command(subcommand)]
     Kargs(kargs::KargsCommand),
+    /// Take files and smaller images out of an image
+    #[command(subcommand)]
+    Extract(extract::ExtractCommand),
+    /// Restore the pristine image
+    Reset(EditArgs),
+    /// Embed an Ignition config (deprecated)
+    #[command(hide = true)]
+    Embed(deprecated::OldEmbedArgs),
+    /// Print the Ignition config (deprecated)
+    #[command(hide = true)]
+    Show(ShowArgs),
+    /// Remove the Ignition config (deprecated)
+    #[command(hide = true)]
+    Remove(EditArgs),
 }
 
 impl IsoCommand {
@@ -35,7 +54,13 @@ impl IsoCommand {
         match self {
             Self::Customize(args) => args.run(),
             Self::Ignition(command) => command.run(),
+            Self::Network(command) => command.run(),
             Self::Kargs(command) => command.run(),
+            Self::Extract(command) => command.run(),
+            Self::Reset(args) => reset(args),
+            Self::Embed(args) => args.run(),
+            Self::Show(args) => deprecated::show(&args),
+            Self::Remove(args) => deprecated::remove(args),
         }
     }
 }
@@ -97,16 +122,14 @@ impl ShowArgs {
     }
 }
 
-fn open(path: &Path) -> Result<LiveIso<File>> {
+fn reset(args: EditArgs) -> Result<()> {
+    let iso = args.open()?;
+    let regions = iso.reset()?;
+    args.save(iso, &regions)
+}
+
+pub(super) fn open(path: &Path) -> Result<LiveIso<File>> {
     let name = || format!("opening ISO image {}", path.display());
     let file = File::open(path).with_context(name)?;
     LiveIso::open(file).with_context(name)
-}
-
-/// Whether an embedded archive holds network keyfiles.
-fn has_network(archive: &Archive) -> bool {
-    archive.iter().any(|(path, _)| {
-        path.strip_prefix(initrd::NETWORK_DIR)
-            .is_some_and(|rest| rest.starts_with('/'))
-    })
 }

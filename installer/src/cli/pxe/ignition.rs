@@ -1,7 +1,6 @@
 //! `pxe ignition wrap|unwrap`: a config as an initrd that is loaded beside the live initramfs.
 
 use std::io::BufReader;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -9,20 +8,12 @@ use clap::{Args, Subcommand, ValueHint};
 use embed::contract::initrd::CONFIG;
 use embed::initrd::{Archive, Limits};
 
-use super::files::Destination;
-use super::{CliError, files, notice};
-
-/// Subcommands of `pxe`.
-#[derive(Debug, Subcommand)]
-pub(super) enum PxeCommand {
-    /// Wrap an Ignition config in an initrd
-    #[command(subcommand)]
-    Ignition(IgnitionCommand),
-}
+use super::super::{CliError, files, notice};
+use super::Output;
 
 /// Subcommands of `pxe ignition`.
 #[derive(Debug, Subcommand)]
-pub(super) enum IgnitionCommand {
+pub(in crate::cli) enum IgnitionCommand {
     /// Make an initrd that holds a config
     #[command(after_help = "Example:\n  \
         coreos-installer pxe ignition wrap -i live.ign -o live-config.img\n\n\
@@ -35,51 +26,39 @@ pub(super) enum IgnitionCommand {
 
 /// Options of `pxe ignition wrap`.
 #[derive(Args, Debug)]
-pub(super) struct WrapArgs {
+pub(in crate::cli) struct WrapArgs {
     /// Ignition config [default: standard input]
     #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     ignition_file: Option<PathBuf>,
-    /// Initrd to write [default: standard output]
-    #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath)]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Options of `pxe ignition unwrap`.
 #[derive(Args, Debug)]
-pub(super) struct UnwrapArgs {
+pub(in crate::cli) struct UnwrapArgs {
     /// Initrd to read [default: standard input]
     #[arg(value_name = "INITRD", value_hint = ValueHint::FilePath)]
     initrd: Option<PathBuf>,
 }
 
-impl PxeCommand {
+impl IgnitionCommand {
     pub(super) fn run(self) -> Result<()> {
-        let Self::Ignition(command) = self;
-        match command {
-            IgnitionCommand::Wrap(args) => wrap(args),
-            IgnitionCommand::Unwrap(args) => unwrap(args.initrd.as_deref()),
+        match self {
+            Self::Wrap(args) => wrap(&args),
+            Self::Unwrap(args) => unwrap(args.initrd.as_deref()),
         }
     }
 }
 
-fn wrap(args: WrapArgs) -> Result<()> {
+fn wrap(args: &WrapArgs) -> Result<()> {
     // Before reading, so that nobody types a config in vain.
-    let stdout = match &args.output {
-        Some(path) if Destination::from(Some(path.clone())) != Destination::Stdout => None,
-        _ => Some(files::binary_stdout()?),
-    };
+    let output = args.output.open()?;
     let config = files::read_config(args.ignition_file.as_deref())?;
     notice::warn_about_config(&config);
     let mut archive = Archive::default();
     archive.insert(CONFIG, config)?;
-    let initrd = archive.to_xz_cpio().context("making an initrd")?;
-    match (stdout, args.output) {
-        (Some(mut stdout), _) => stdout
-            .write_all(&initrd)
-            .context("writing to standard output"),
-        (None, Some(path)) => files::create_or_replace(&path, |file| Ok(file.write_all(&initrd)?)),
-        (None, None) => Ok(()),
-    }
+    output.write(&archive)
 }
 
 fn unwrap(path: Option<&Path>) -> Result<()> {

@@ -1,4 +1,7 @@
-//! `pack man|completions`: files that a package ships, made from the definition of the commands.
+//! `pack …`: files that a package ships, made from the definition of the commands, and what an OS
+//! build puts into its media.
+
+mod minimal_iso;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,18 +27,29 @@ pub(super) enum PackCommand {
         #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
     },
+    /// Describe a minimal ISO image inside of the full one
+    MinimalIso(minimal_iso::MinimalIsoArgs),
 }
 
 impl PackCommand {
     pub(super) fn run(self, cli: &Command) -> Result<()> {
-        let (Self::Man { dir } | Self::Completions { dir }) = &self;
-        fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
-        match &self {
-            Self::Man { dir } => clap_mangen::generate_to(cli.clone(), dir)
-                .with_context(|| format!("writing man pages to {}", dir.display())),
-            Self::Completions { dir } => completions(cli.clone(), dir),
+        match self {
+            Self::Man { dir } => {
+                create(&dir)?;
+                clap_mangen::generate_to(cli.clone(), &dir)
+                    .with_context(|| format!("writing man pages to {}", dir.display()))
+            }
+            Self::Completions { dir } => {
+                create(&dir)?;
+                completions(cli.clone(), &dir)
+            }
+            Self::MinimalIso(args) => args.run(),
         }
     }
+}
+
+fn create(dir: &Path) -> Result<()> {
+    fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))
 }
 
 fn completions(mut cli: Command, dir: &Path) -> Result<()> {
