@@ -18,7 +18,7 @@ pub(super) fn check(storage: Item<'_>, report: &mut Report<'_>) {
         let spares = array.integer("spares").unwrap_or_default();
         if spares != 0 && WITHOUT_SPARES.contains(&level) {
             let message = format!("arrays of level {} have no spares", quote(level));
-            report.error(codes::RAID_SPARES, array.at("spares"), message);
+            report.error(codes::RAID_SPARES, array.at("level"), message);
         }
         let devices = array.object.items("devices");
         if devices.is_empty() {

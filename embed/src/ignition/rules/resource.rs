@@ -37,7 +37,11 @@ pub(super) fn reference(resource: Item<'_>, report: &mut Report<'_>) {
 /// A reference that is of no use without a source.
 pub(super) fn required_source(resource: Item<'_>, report: &mut Report<'_>) {
     if resource.filled("source").is_none() {
-        report.error(codes::SOURCE_MISSING, resource.span, "`source` is missing");
+        let at = match report.minor {
+            0 => resource.at("source"),
+            _ => resource.span.into(),
+        };
+        report.error(codes::SOURCE_MISSING, at, "`source` is missing");
     }
 }
 

@@ -24,10 +24,10 @@ const SUFFIXES: [&str; 12] = [
 ];
 
 /// Whether a unit has an `[Install]` section; none if that cannot be told.
-type Installs<'a> = HashMap<&'a str, Option<bool>>;
+type Installs = Option<bool>;
 
 pub(super) fn check(systemd: Item<'_>, report: &mut Report<'_>) {
-    let mut installs = Installs::new();
+    let mut installs = Vec::new();
     for unit in systemd.items("units") {
         let name = unit.text("name").unwrap_or_default();
         if !suffix(name).is_some_and(|suffix| SUFFIXES.contains(&suffix)) {
@@ -35,7 +35,7 @@ pub(super) fn check(systemd: Item<'_>, report: &mut Report<'_>) {
             report.error(codes::UNIT_SUFFIX, unit.at("name"), message);
             report.hint(format!("suffixes are {}", SUFFIXES.join(", ")));
         }
-        installs.insert(name, contents(unit, report));
+        installs.push((unit, name, contents(unit, report)));
         for dropin in unit.items("dropins") {
             let name = dropin.text("name").unwrap_or_default();
             if suffix(name) != Some("conf") {
@@ -45,9 +45,13 @@ pub(super) fn check(systemd: Item<'_>, report: &mut Report<'_>) {
             contents(dropin, report);
         }
     }
-    for unit in systemd.items("units") {
+    let by_name: HashMap<_, _> = installs
+        .iter()
+        .map(|(_, name, has)| (*name, *has))
+        .collect();
+    for (unit, name, own) in installs {
         if unit.is_true("enabled") {
-            check_enabled(unit, &installs, report);
+            check_enabled(unit, name, own, &by_name, report);
         }
     }
 }
@@ -59,7 +63,7 @@ fn suffix(name: &str) -> Option<&str> {
 }
 
 /// Checks what a unit or drop-in holds, and tells whether `[Install]` is in it.
-fn contents(item: Item<'_>, report: &mut Report<'_>) -> Option<bool> {
+fn contents(item: Item<'_>, report: &mut Report<'_>) -> Installs {
     let contents = item.filled("contents")?;
     let at = item.at("contents");
     match unit::parse(contents) {
@@ -78,29 +82,30 @@ fn contents(item: Item<'_>, report: &mut Report<'_>) -> Option<bool> {
     }
 }
 
-fn check_enabled(unit: Item<'_>, installs: &Installs<'_>, report: &mut Report<'_>) {
-    let name = unit.text("name").unwrap_or_default();
-    let installs_here = installs.get(name).copied().flatten();
-    if installs_here == Some(false) && unit.filled("contents").is_some() {
+fn check_enabled(
+    unit: Item<'_>,
+    name: &str,
+    own: Installs,
+    by_name: &HashMap<&str, Installs>,
+    report: &mut Report<'_>,
+) {
+    let at = unit.at("contents");
+    if own == Some(false) {
         let message = format!(
             "unit {} is enabled, and has no [Install] section",
             quote(name)
         );
-        report.warning(codes::UNIT_WITHOUT_INSTALL, unit.at("contents"), message);
+        report.warning(codes::UNIT_WITHOUT_INSTALL, at, message);
         report.hint("add `[Install]` with `WantedBy=multi-user.target`, or do not enable it");
     }
-    let Some(template) = template(name) else {
-        return;
-    };
-    if installs.get(template.as_str()) == Some(&Some(false)) {
+    let template = template(name);
+    if let Some(template) = template
+        && by_name.get(template.as_str()) == Some(&Some(false))
+    {
         let (name, template) = (quote(name), quote(&template));
         let message =
             format!("unit {name} is enabled, and its template {template} has no [Install] section");
-        report.warning(
-            codes::TEMPLATE_WITHOUT_INSTALL,
-            unit.at("contents"),
-            message,
-        );
+        report.warning(codes::TEMPLATE_WITHOUT_INSTALL, at, message);
     }
 }
 

@@ -41,6 +41,7 @@ macro_rules! of {
 
 mod devices;
 mod filesystems;
+mod hostile;
 mod nodes;
 mod original;
 mod resources;

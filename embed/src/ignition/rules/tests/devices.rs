@@ -135,10 +135,10 @@ pub(super) const CASES: &[Case] = &[
         0..=7,
         of!(raid: r#"{"name":"c","level":"0","devices":["/a/"],"spares":1},{"name":"d","level":"linear","devices":["/a"],"spares":-1},{"name":"e","level":"raid0","devices":[],"spares":2}"#),
         &[
-            "error raid-spares $.storage.raid.0.spares",
+            "error raid-spares $.storage.raid.0.level",
             "error path-unclean $.storage.raid.0.devices.0",
-            "error raid-spares $.storage.raid.1.spares",
-            "error raid-spares $.storage.raid.2.spares",
+            "error raid-spares $.storage.raid.1.level",
+            "error raid-spares $.storage.raid.2.level",
             "error raid-devices-missing $.storage.raid.2.devices",
         ],
     ),

@@ -51,7 +51,12 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     case(
-        0..=7,
+        0..=0,
+        r#"{"ignition":{"security":{"tls":{"certificateAuthorities":[{}]}}}}"#,
+        &["error source-missing $.ignition.security.tls.certificateAuthorities.0?source"],
+    ),
+    case(
+        1..=7,
         r#"{"ignition":{"security":{"tls":{"certificateAuthorities":[{}]}}}}"#,
         &["error source-missing $.ignition.security.tls.certificateAuthorities.0"],
     ),

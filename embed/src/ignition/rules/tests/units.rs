@@ -76,6 +76,14 @@ pub(super) const CASES: &[Case] = &[
         of!(units: r#"{"name":"a@b.service","enabled":true},{"name":"a@.service","contents":"[Unit]\na=b"},{"name":"b@c.service","enabled":true},{"name":"b@.service","contents":"[Install]\na=b"},{"name":"c@d.service"},{"name":"c@.service","contents":"[Unit]\na=b"},{"name":"d@e.socket","enabled":true},{"name":"d@.socket","contents":"[Unit]\na=b"},{"name":"e@f.service","enabled":true},{"name":"@.service","contents":"[Unit]\na=b"},{"name":"@x.service","enabled":true}"#),
         &["warning template-without-install $.systemd.units.0?contents"],
     ),
+    case(
+        0..=7,
+        of!(units: r#"{"name":"a.service","enabled":true,"contents":"[Install]\nWantedBy=x"},{"name":"a.service","enabled":true,"contents":"[Unit]\na=b"}"#),
+        &[
+            "error duplicate $.systemd.units.1",
+            "warning unit-without-install $.systemd.units.1.contents",
+        ],
+    ),
     // Users and groups have no rules but this.
     case(
         0..=7,
