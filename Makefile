@@ -1,6 +1,6 @@
 # Every job that CI or a developer runs, one line each. `make help` lists them.
 # Needs: root or sudo on Debian 12 (packages are installed by tests/setup/install.sh).
-.PHONY: help setup build demo test test-vm bench lint docs
+.PHONY: help setup build demo test test-vm fuzz bench lint docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ test: ## unit, golden, property, loop-device and VM tests
 
 test-vm: ## the larger matrix of firmware, media and faults in VMs
 	COREOS_METAL_VM=full tests/run.sh --package tests --test vm
+
+fuzz: ## search for inputs that break a parser, a minute each
+	tests/fuzz.sh
 
 bench: ## measure against the peers, interleaved, on this machine
 	tests/bench.sh

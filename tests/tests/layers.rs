@@ -229,6 +229,7 @@ fn is_crate_root(path: &Path) -> bool {
     matches!(
         parts.as_slice(),
         [_, "src", "lib.rs" | "main.rs"]
+            | ["tests", "fuzz", "src", "main.rs"]
             | [_, "build.rs"]
             | [_, "src", "bin", _]
             | [_, "src", "bin", _, "main.rs"]

@@ -1,0 +1,96 @@
+//! Promises of the readers of media and disks: bounded in time and memory, no panic, and what is
+//! written is read back as the same.
+
+use std::io::{Cursor, Read as _};
+use std::ops::ControlFlow;
+
+use embed::gpt::{SectorSize, Table, TableError};
+use embed::initrd::{Archive, Limits, newc, walk};
+use embed::iso::{IsoReader, LiveIso, MinimalIso};
+use embed::stream_hash::StreamHash;
+
+const LIMITS: Limits = Limits {
+    bytes: 1 << 20,
+    entries: 1000,
+};
+
+/// Headers of single entries.
+pub(super) fn cpio_newc(data: &[u8]) {
+    let mut input = Cursor::new(data);
+    while let Ok(Some(entry)) = newc::read_entry(&mut input) {
+        assert!(entry.name.len() <= data.len());
+    }
+}
+
+/// Concatenated, compressed archives stay within their limits, and are read back as written.
+pub(super) fn initrd(data: &[u8]) {
+    let mut total = 0u64;
+    let _ = walk(data, LIMITS, |_, contents| {
+        let mut sink = Vec::new();
+        let _ = contents.read_to_end(&mut sink);
+        total += sink.len() as u64;
+        Ok(ControlFlow::Continue(()))
+    });
+    assert!(total <= LIMITS.bytes);
+    if let Ok(archive) = Archive::read(data, LIMITS)
+        && let Ok(written) = archive.to_cpio()
+    {
+        let again = Archive::read(written.as_slice(), Limits::AREA);
+        let same = again.is_ok_and(|again| again.iter().eq(archive.iter()));
+        assert!(same, "an archive changed when it was written and read");
+    }
+}
+
+/// Directories and areas of live images.
+pub(super) fn iso(data: &[u8]) {
+    if let Ok(mut iso) = IsoReader::open(Cursor::new(data)) {
+        let _ = iso.descriptors();
+        for file in iso.tree().unwrap_or_default() {
+            let _ = iso.read(&file.path, 1 << 20);
+        }
+        let _ = MinimalIso::find(&mut iso);
+    }
+    if let Ok(mut live) = LiveIso::open(Cursor::new(data)) {
+        let _ = (live.embedded().is_ok(), live.kargs().is_ok());
+        let _ = (live.is_pristine(), live.default_kargs(), live.reset());
+    }
+}
+
+/// A table that was read and passes its check is read back as rendered.
+pub(super) fn gpt(data: &[u8]) {
+    for sector in [SectorSize::B512, SectorSize::B4096] {
+        let read_at = |offset: u64, buffer: &mut [u8]| {
+            let start = usize::try_from(offset).unwrap_or(usize::MAX);
+            let bytes = data.get(start..).and_then(|rest| rest.get(..buffer.len()));
+            buffer.copy_from_slice(bytes.ok_or(std::io::ErrorKind::UnexpectedEof)?);
+            Ok(())
+        };
+        let table = match Table::read(read_at, sector, data.len() as u64) {
+            Ok(table) => table,
+            Err(error) => {
+                assert!(!matches!(error, TableError::Io(_)), "read past the end");
+                continue;
+            }
+        };
+        let sectors = data.len() as u64 / u64::from(sector.bytes());
+        if let Ok(rendered) = table.render(sectors) {
+            let mut head = vec![0; sector.bytes() as usize];
+            head.extend_from_slice(&rendered.primary);
+            let again = Table::of_image(&head, sector);
+            assert!(again.is_ok_and(|again| again.entries == table.entries));
+        }
+    }
+}
+
+/// A list of chunk digests never lets unverified bytes through.
+pub(super) fn stream_hash(data: &[u8]) {
+    let (list, body) = data.split_at(data.len() / 2);
+    if let Ok(text) = std::str::from_utf8(list)
+        && let Ok(hashes) = StreamHash::parse(text)
+    {
+        let mut out = Vec::new();
+        let result = hashes.verify(body).read_to_end(&mut out);
+        assert!(body.starts_with(&out));
+        assert!(result.is_err() || out == body);
+    }
+}

@@ -1,0 +1,36 @@
+//! What the fuzzers run: each target takes any bytes and panics when a promise is broken.
+//!
+//! The same functions run under libFuzzer (`tests/fuzz.sh`) and, over the seeds and a bounded
+//! number of their mutations, in `make test`. Uses `embed` only, to be cheap to instrument.
+
+mod configs;
+mod media;
+
+/// A parser of untrusted bytes and its promises.
+#[derive(Clone, Copy, Debug)]
+pub struct FuzzTarget {
+    /// Name of the target and of its folder of seeds.
+    pub name: &'static str,
+    /// Panics when a promise is broken.
+    pub run: fn(&[u8]),
+}
+
+/// All targets.
+pub const TARGETS: &[FuzzTarget] = &[
+    target("json", configs::json),
+    target("yaml", configs::yaml),
+    target("ignition", configs::ignition),
+    target("butane", configs::butane),
+    target("merge", configs::merge),
+    target("unit", configs::unit),
+    target("data_url", configs::data_url),
+    target("cpio_newc", media::cpio_newc),
+    target("initrd", media::initrd),
+    target("iso", media::iso),
+    target("gpt", media::gpt),
+    target("stream_hash", media::stream_hash),
+];
+
+const fn target(name: &'static str, run: fn(&[u8])) -> FuzzTarget {
+    FuzzTarget { name, run }
+}
