@@ -105,6 +105,9 @@ impl At {
     }
 }
 
+/// So many findings are enough to mend a config by, and cheap to find the places of.
+const SHOWN: usize = 1000;
+
 /// All findings of a run, in the order in which they were found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings(Vec<Finding>);
@@ -170,7 +173,8 @@ impl Findings {
     }
 
     /// Sorted by place, errors before warnings, each kept once though it was found again after
-    /// merging: what a user reads from top to bottom.
+    /// merging: what a user reads from top to bottom. Of more than 1000 the rest is counted only,
+    /// warnings first.
     pub fn into_sorted(mut self) -> Vec<Finding> {
         let order = |finding: &Finding| (finding.at.span, Reverse(finding.severity), finding.code);
         self.0.sort_by(|one, other| {
@@ -178,6 +182,19 @@ impl Findings {
             by_place.then_with(|| one.message.cmp(&other.message))
         });
         self.0.dedup();
+        if self.0.len() > SHOWN {
+            self.0.sort_by_key(|finding| Reverse(finding.severity));
+            let rest = self.0.split_off(SHOWN);
+            self.0.sort_by_key(|finding| finding.at.span);
+            let worst = rest.iter().max_by_key(|finding| finding.severity);
+            self.0.extend(worst.map(|worst| Finding {
+                severity: worst.severity,
+                code: "more-findings",
+                at: worst.at,
+                message: format!("{} more findings are not shown", rest.len()),
+                hint: None,
+            }));
+        }
         self.0
     }
 }

@@ -245,3 +245,21 @@ fn what_is_found_again_after_merging_is_shown_once() {
         .collect();
     assert_eq!(codes, ["a", "b"]);
 }
+
+#[test]
+fn of_very_many_findings_the_errors_are_shown_and_the_rest_is_counted() {
+    let mut sources = Sources::new();
+    let source = sources.add("a", "x".repeat(3000)).unwrap();
+    let mut findings = Findings::new();
+    for start in 0..2000 {
+        let end = start + 1;
+        findings.warning("w", Span { source, start, end }, "doubtful");
+    }
+    let (start, end) = (2500, 2501);
+    findings.error("e", Span { source, start, end }, "wrong");
+    let shown = findings.into_sorted();
+    assert_eq!(shown.len(), 1001);
+    assert_eq!((shown[999].code, shown[1000].code), ("e", "more-findings"));
+    assert_eq!(shown[1000].message, "1001 more findings are not shown");
+    assert_eq!(shown[1000].severity, Severity::Warning);
+}
