@@ -85,6 +85,16 @@ impl Config {
         Ok(Self::of(bytes, declared))
     }
 
+    /// Keeps `bytes` as they are, whatever they are: for users who know better. Their version is
+    /// not known.
+    pub fn unchecked(bytes: impl Into<Vec<u8>>) -> Self {
+        Self {
+            bytes: bytes.into(),
+            version: String::new(),
+            minor: None,
+        }
+    }
+
     /// The config of `bytes` that was accepted.
     pub(super) fn of(bytes: Vec<u8>, declared: Declared) -> Self {
         let Declared { version, minor, .. } = declared;

@@ -138,12 +138,10 @@ fn declared(root: &RawNode) -> Result<(&str, Span), Box<Refusal>> {
             "config has no `ignition.version`",
         ),
     };
-    Err(refusal(
-        "version-missing",
-        at,
-        message,
-        RefusalKind::NoVersion,
-    ))
+    let mut refusal = refusal("version-missing", at, message, RefusalKind::NoVersion);
+    refusal.finding.hint =
+        Some(r#"an Ignition config has `"ignition": {"version": "3.4.0"}`"#.into());
+    Err(refusal)
 }
 
 /// The values other than null that `node` has for `name`; `node` must be an object or null.

@@ -6,6 +6,8 @@ use jsonschema::{Registry, Validator};
 
 use super::*;
 use crate::schema::Target;
+use crate::tree::raw::{RawNode, RawValue, Scalar};
+use crate::tree::{SourceId, yaml};
 
 fn butane(variant: &str, version: &str) -> Validator {
     let target = Target::find(variant, version).unwrap();
@@ -155,30 +157,58 @@ fn one_document_hands_on_to_what_a_config_declares() {
     assert!(!ignition.is_valid(&config("2.2.0")));
 }
 
-/// Every Ignition config below `examples/`, by the schema of the version that it declares.
+/// Every config below `examples/`, by the schema of what it declares.
 #[test]
 fn examples_are_taken() {
-    fn collect(directory: &Path, found: &mut Vec<Value>) {
-        for entry in std::fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                collect(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "ign") {
-                let text = std::fs::read_to_string(&path).unwrap();
-                found.push(serde_json::from_str(&text).unwrap());
-            }
-        }
-    }
     let mut found = Vec::new();
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
-    collect(&examples, &mut found);
-    assert!(!found.is_empty());
-    for config in found {
-        let declared = config["ignition"]["version"].as_str().unwrap();
-        let minor = (0..=NEWEST).find(|minor| version(*minor) == declared);
-        let schema = ignition(minor.unwrap());
+    collect_configs(&examples, &mut found);
+    assert!(found.iter().any(|(path, _)| path.ends_with("demo.ign")));
+    assert!(found.iter().any(|(path, _)| path.ends_with("base.bu")));
+    for (path, config) in found {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let schema = if path.ends_with("bu") {
+            butane(&text(&config["variant"]), &text(&config["version"]))
+        } else {
+            let declared = text(&config["ignition"]["version"]);
+            let minor = (0..=NEWEST).find(|minor| version(*minor) == declared);
+            ignition(minor.unwrap())
+        };
         if let Err(error) = schema.validate(&config) {
-            panic!("{}: {error}", error.instance_path());
+            panic!("{path}: {}: {error}", error.instance_path());
         }
+    }
+}
+
+fn collect_configs(directory: &Path, found: &mut Vec<(String, Value)>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        if path.is_dir() {
+            collect_configs(&path, found);
+        } else if let Some("ign" | "bu") = extension {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let raw = yaml::read(SourceId::default(), &text).unwrap();
+            found.push((path.display().to_string(), json_of(&raw)));
+        }
+    }
+}
+
+/// What an editor takes a YAML or JSON text for: numbers are the plain scalars that look so.
+fn json_of(raw: &RawNode) -> Value {
+    match &raw.value {
+        RawValue::Scalar(Scalar::Plain(text)) => match (text.parse::<i64>(), text.as_str()) {
+            (Ok(number), _) => json!(number),
+            (_, "true") => json!(true),
+            (_, "false") => json!(false),
+            _ => json!(text),
+        },
+        RawValue::Scalar(Scalar::Text(text)) => json!(text),
+        RawValue::Scalar(other) => panic!("{other:?} in an example"),
+        RawValue::List(items) => items.iter().map(json_of).collect(),
+        RawValue::Map(entries) => entries
+            .iter()
+            .map(|entry| (entry.key.clone(), json_of(&entry.value)))
+            .collect(),
     }
 }
