@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result};
 use embed::contract::run;
 use embed::ignition::Config;
 
-use super::{CliError, STREAM_BASE_URL, files, notice};
+use super::config::{DeliveryArgs, Doubt};
+use super::{CliError, STREAM_BASE_URL, files};
 use crate::cancel::Cancel;
 use crate::disk::{self, SectorSize};
 use crate::firstboot::{Console, FirstBoot, Keyfiles};
@@ -128,9 +129,11 @@ fn config(plan: &Plan, observer: &dyn Observer, cancel: &Cancel) -> Result<Optio
     if let Some(want) = plan.config_digest.filter(|digest| !digest.matches(&bytes)) {
         return Err(CliError::ConfigDigest { name, want }.into());
     }
-    let config = Config::parse(bytes).with_context(|| format!("parsing Ignition config {name}"))?;
-    notice::warn_if_newer(&config);
-    Ok(Some(config))
+    let delivery = DeliveryArgs {
+        files_dir: plan.files_dir.clone(),
+        no_validate: plan.no_validate,
+    };
+    delivery.take(&name, bytes, Doubt::Refuse).map(Some)
 }
 
 fn location(plan: &Plan) -> Result<Location> {

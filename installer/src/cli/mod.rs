@@ -4,17 +4,21 @@
 //! Options, semantics and error phrases are those of upstream's coreos-installer, which scripts in
 //! the field rely on.
 
+mod butane;
+mod config;
 mod dev;
 mod download;
 mod files;
+mod ignition;
 mod install;
 mod iso;
 mod keyfiles;
 mod list_stream;
 mod media;
-mod notice;
 mod pack;
 mod pxe;
+mod schema;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -63,6 +67,12 @@ enum Command {
     /// Make and read initrds for live PXE boots
     #[command(subcommand)]
     Pxe(pxe::PxeCommand),
+    /// Check, merge and upgrade Ignition configs
+    #[command(subcommand)]
+    Ignition(ignition::IgnitionCommand),
+    /// Convert Butane configs to Ignition
+    #[command(after_help = butane::EXAMPLES)]
+    Butane(Box<butane::ButaneArgs>),
     /// Make files that belong to an OS build or a package
     #[command(subcommand, hide = true)]
     Pack(pack::PackCommand),
@@ -79,6 +89,8 @@ impl Command {
             Self::ListStream(args) => args.run(),
             Self::Iso(command) => command.run(),
             Self::Pxe(command) => command.run(),
+            Self::Ignition(command) => command.run(),
+            Self::Butane(args) => args.run(),
             Self::Pack(command) => command.run(&Cli::command()),
             Self::Dev(command) => command.run(),
         }
@@ -149,6 +161,49 @@ pub enum CliError {
         /// What it cannot.
         what: &'static str,
     },
+    /// Findings that make a failure; they were shown.
+    #[error("the config is refused: {count}")]
+    Refused {
+        /// How many.
+        count: config::Count,
+    },
+    /// The same, where nothing but the findings may be shown.
+    #[error("the config is refused")]
+    Told,
+    /// A config with errors, which were shown, on its way to a machine.
+    #[error("the config has {count}")]
+    Undeliverable {
+        /// How many.
+        count: config::Count,
+    },
+    /// `butane schema` of something else.
+    #[error("there is no schema of {wanted}; {known}")]
+    NoSchema {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: String,
+    },
+    /// `--to` something else.
+    #[error("there is no Ignition spec `{0}`; there are 3.0.0 to 3.6.0")]
+    NoSpec(String),
+    /// Several configs where each would be wrapped on its own.
+    #[error("several configs cannot be merged into one MachineConfig")]
+    SeveralMachineConfigs,
+    /// `upgrade` of a config that is newer than asked for.
+    #[error("the config is of Ignition spec {from} already, newer than {to}")]
+    Downgrade {
+        /// What it is of.
+        from: &'static str,
+        /// What was asked for.
+        to: &'static str,
+    },
+    /// `upgrade` to the spec under construction.
+    #[error("Ignition spec {0} is experimental")]
+    Experimental(&'static str),
+    /// A config that can only be passed on.
+    #[error("Ignition spec {0} is newer than this program")]
+    NewerSpec(String),
     /// Binary output would go to a terminal.
     #[error("refusing to write binary data to a terminal")]
     BinaryToTerminal,

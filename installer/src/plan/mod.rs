@@ -154,6 +154,10 @@ pub struct Plan {
     pub config: Option<ConfigSource>,
     /// Digest that the config must have.
     pub config_digest: Option<TypedDigest>,
+    /// Directory of the local files that a Butane config names.
+    pub files_dir: Option<PathBuf>,
+    /// Take the config as it is.
+    pub no_validate: bool,
     /// Platform ID to set.
     pub platform: Option<String>,
     /// Consoles to set.

@@ -63,11 +63,11 @@ pub struct Options {
     #[serde(deserialize_with = "retries")]
     pub fetch_retries: Option<Retries>,
 
-    /// Put this Ignition config on the disk
+    /// Put this Ignition or Butane config on the disk
     #[arg(short, long, visible_alias = "ignition", value_name = "PATH",
           help_heading = "System", value_hint = ValueHint::FilePath)]
     pub ignition_file: Option<PathBuf>,
-    /// Fetch the Ignition config from this URL now
+    /// Fetch the Ignition or Butane config from this URL now
     #[arg(short = 'I', long, value_name = "URL", help_heading = "System", value_hint = ValueHint::Url)]
     pub ignition_url: Option<String>,
     /// Digest of the Ignition config, TYPE-HEX (sha256 or sha512)
@@ -77,6 +77,12 @@ pub struct Options {
     /// Allow an Ignition config by plain http without a digest
     #[arg(long, help_heading = "System")]
     pub insecure_ignition: bool,
+    /// Directory of the local files that a Butane config names
+    #[arg(long, value_name = "DIR", help_heading = "System", value_hint = ValueHint::DirPath)]
+    pub files_dir: Option<PathBuf>,
+    /// Take the config as it is: check and convert nothing
+    #[arg(long, help_heading = "System")]
+    pub no_validate: bool,
     /// Ignition platform ID of the installed system
     #[arg(short, long, value_name = "ID", help_heading = "System")]
     pub platform: Option<String>,

@@ -33,6 +33,8 @@ impl Options {
             retries: self.fetch_retries.unwrap_or(Retries::Count(0)),
             config,
             config_digest: self.ignition_hash,
+            files_dir: self.files_dir,
+            no_validate: self.no_validate,
             platform,
             consoles: self.console,
             firstboot_args: self.firstboot_args,

@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::io;
 
-use embed::ignition::IgnitionError;
 use embed::iso::{IsoError, MinimalError};
 use embed::kargs::KargsError;
 use embed::network::NetworkError;
@@ -29,7 +28,6 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<&'static str> {
             .or_else(|| of(cause, network))
             .or_else(|| of(cause, minimal))
             .or_else(|| of(cause, plan))
-            .or_else(|| of(cause, ignition))
             .or_else(|| of(cause, iso))
             .or_else(|| of(cause, kargs))
             .or_else(|| of(cause, verify))
@@ -57,6 +55,7 @@ pub(super) fn exit_status(error: &anyhow::Error) -> u8 {
                 | PlanError::Word { .. }
         )
     );
+    let usage = usage || matches!(error.downcast_ref(), Some(CliError::NoSchema { .. }));
     if usage { super::USAGE } else { 1 }
 }
 
@@ -81,6 +80,18 @@ fn cli(error: &CliError) -> Option<&'static str> {
         CliError::ConfigDigest { .. } => {
             "if the config was changed on purpose, give its new digest with `--ignition-hash`"
         }
+        CliError::Refused { count } if count.errors == 0 => "without `--strict` warnings are fine",
+        CliError::Undeliverable { .. } => {
+            "`coreos-installer ignition validate` checks it; `--no-validate` takes it as it is"
+        }
+        CliError::SeveralMachineConfigs => "`--raw` merges them as plain Ignition",
+        CliError::Downgrade { .. } => "configs are only ever brought to newer specs",
+        CliError::Experimental(_) => "allow it with `--experimental`",
+        CliError::NewerSpec(_) => "take a newer release of this program",
+        CliError::Refused { .. }
+        | CliError::Told
+        | CliError::NoSchema { .. }
+        | CliError::NoSpec(_) => return None,
     })
 }
 
@@ -132,16 +143,6 @@ fn plan(error: &PlanError) -> Option<&'static str> {
         }
         _ => return None,
     })
-}
-
-fn ignition(error: &IgnitionError) -> Option<&'static str> {
-    match error {
-        IgnitionError::Butane => Some("convert it first: `butane --strict CONFIG.bu > CONFIG.ign`"),
-        IgnitionError::NoVersion => {
-            Some(r#"an Ignition config has `"ignition": {"version": "3.4.0"}`"#)
-        }
-        _ => None,
-    }
 }
 
 fn iso(error: &IsoError) -> Option<&'static str> {

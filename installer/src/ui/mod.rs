@@ -12,19 +12,27 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::cancel::Cancel;
+use crate::cli::CliError;
 
 /// Exit status of a wrong command line or config file.
 pub(crate) const USAGE: u8 = 2;
 
-/// Shows an error; gives the exit status that belongs to it.
+/// Shows an error, unless it was told already; gives the exit status that belongs to it.
 pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
-    to_stderr(&error::render(error));
+    if !matches!(error.downcast_ref(), Some(CliError::Told)) {
+        to_stderr(&error::render(error));
+    }
     ExitCode::from(hints::exit_status(error))
 }
 
 /// Shows a warning.
 pub(crate) fn warn(text: &str) {
     to_stderr(&format!("warning: {text}\n"));
+}
+
+/// Shows lines that are complete in themselves.
+pub(crate) fn show(lines: &str) {
+    to_stderr(lines);
 }
 
 /// Tells how things stand.

@@ -15,14 +15,16 @@ fn refused(files: &[(&str, &str)], args: &[&str], status: i32, err: &str) {
     let target = dir.path().join("disk");
     let before = b"old".repeat(1024);
     fs::write(&target, &before).unwrap();
-    for (name, content) in files {
-        fs::write(dir.path().join(name), content).unwrap();
-    }
     let place = |text: &str| {
         let path = |path: &Path| path.to_str().unwrap().to_owned();
         text.replace("TARGET", &path(&target))
             .replace("DIR", &path(dir.path()))
     };
+    for (name, content) in files {
+        let file = dir.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, place(content)).unwrap();
+    }
     let args: Vec<String> = ["install", "--progress", "none"]
         .iter()
         .chain(args)
@@ -34,33 +36,64 @@ fn refused(files: &[(&str, &str)], args: &[&str], status: i32, err: &str) {
 
 #[test]
 fn configs_are_checked_before_the_disk() {
-    for (content, cause) in [
+    for (content, shown) in [
         (
             "{}",
-            "config has no `ignition.version`\nhint:  an Ignition config has `\"ignition\": {\"version\": \"3.4.0\"}`",
+            "config has no `ignition.version`\n --> DIR/c.ign:1:1\n  |\n1 | {}\n  | ^^ $.ignition\n  |\n  \
+             = help: an Ignition config has `\"ignition\": {\"version\": \"3.4.0\"}`\n",
         ),
-        ("", "config is empty"),
         (
             "{\n  nope}",
-            "config is not valid JSON: expected a key in double quotes, found `n` (line 2, column 3)",
+            "expected a key in double quotes, found `n`\n --> DIR/c.ign:2:3\n  |\n2 |   nope}\n  |   ^\n",
         ),
         (
-            "{\"ignition\": {\"version\": \"2.3.0\"}}",
-            "config has version `2.3.0`, which is not supported; 3.0.0 to 3.6.0 are",
+            "variant: fcos\nversion: 1.5\n",
+            "there is no version `1.5` of variant `fcos`\n --> DIR/c.ign:2:10\n  |\n2 | version: 1.5\n  \
+             |          ^^^ $.version\n  |\n  = help: versions have three parts: `1.5.0`\n",
         ),
         (
-            "variant: fcos\nversion: 1.5.0\n",
-            "config is Butane YAML, not Ignition JSON\n\
-             hint:  convert it first: `butane --strict CONFIG.bu > CONFIG.ign`",
+            "variant: fcos\nversion: 1.5.0\nstorage:\n  files:\n    - path: x\n      contents: {local: y}\n",
+            "`y` is a local file, but there is no files directory\n --> DIR/c.ign:6:25\n  |\n\
+             6 |       contents: {local: y}\n  |                         ^ $.storage.files.0.contents.local\n  \
+             |\n  = help: name the directory with `--files-dir`; local paths are relative to it\n",
         ),
     ] {
         refused(
             &[("c.ign", content)],
             &["-i", "DIR/c.ign", "-f", "DIR/i.raw", "TARGET"],
             1,
-            &format!("error: parsing Ignition config DIR/c.ign\ncause: {cause}\n"),
+            &format!(
+                "error: {shown}\nerror: parsing Ignition config DIR/c.ign\ncause: the config has 1 error\n\
+                 hint:  `coreos-installer ignition validate` checks it; `--no-validate` takes it as it is\n"
+            ),
         );
     }
+}
+
+/// What comes after the config is refused shows that the config was taken.
+#[test]
+fn butane_is_taken_and_what_is_not_to_be_validated() {
+    let butane = "variant: fcos\nversion: 1.5.0\nstorage: {trees: [{local: t}]}\n";
+    for (content, options) in [
+        (butane, &["--files-dir", "DIR"][..]),
+        ("no config at all", &["--no-validate"]),
+    ] {
+        let files = [("c.bu", content), ("t/motd", "hello\n")];
+        let config = ["-i", "DIR/c.bu", "-f", "DIR/i.raw", "TARGET"];
+        refused(
+            &files,
+            &[options, &config].concat(),
+            1,
+            "error: cannot install to TARGET: the disk was not touched\n\
+             cause: cannot read DIR/i.raw: No such file or directory (os error 2)\n",
+        );
+    }
+    refused(
+        &[("a.yaml", "no-validate: true\nignition-file: DIR/none\n")],
+        &["-c", "DIR/a.yaml", "-f", "DIR/i.raw", "TARGET"],
+        1,
+        "error: reading DIR/none\ncause: No such file or directory (os error 2)\n",
+    );
 }
 
 #[test]

@@ -161,7 +161,9 @@ fn bytes_that_are_no_config_are_embedded_with_a_warning() {
     assert_eq!(ran.status, 0);
     assert_eq!(
         ran.err,
-        "warning: not an Ignition config that any 3.x system takes: config has no `ignition.version`\n"
+        "error: config has no `ignition.version`\n --> -:1:1\n  |\n1 | {}\n  | ^^ $.ignition\n  |\n  \
+         = help: an Ignition config has `\"ignition\": {\"version\": \"3.4.0\"}`\n\n\
+         warning: the config is embedded as it is, errors included\n"
     );
     assert_eq!(
         run(&["iso", "ignition", "show", iso.arg()], b"").quiet(),

@@ -171,13 +171,16 @@ fn customizing_needs_a_live_system_that_understands_it() {
         "error: this image does not support customizing installer configuration\n\
          hint:  take a newer live image\n",
     );
-    let bad = iso.file("bad.ign", b"variant: fcos\nversion: 1.5.0\n");
-    run(&["iso", "customize", "--live-ignition", &bad, iso.arg()], b"").fails(
-        1,
-        &format!(
-            "error: parsing Ignition config {bad}\ncause: config is Butane YAML, not Ignition JSON\n\
-             hint:  convert it first: `butane --strict CONFIG.bu > CONFIG.ign`\n"
-        ),
+    let bad = iso.file("bad.bu", b"variant: fcos\nversion: 1.5\n");
+    let ran = run(
+        &["iso", "customize", "--live-ignition", &bad, iso.arg()],
+        b"",
     );
+    assert_eq!(ran.status, 1);
+    let want = format!(
+        "\nerror: parsing Ignition config {bad}\ncause: the config has 1 error\n\
+         hint:  `coreos-installer ignition validate` checks it; `--no-validate` takes it as it is\n"
+    );
+    assert!(ran.err.ends_with(&want), "{}", ran.err);
     assert_eq!(iso.bytes(), iso.pristine);
 }

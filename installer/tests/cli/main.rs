@@ -2,6 +2,8 @@
 //! error lines and exit status out.
 
 #[cfg(test)]
+mod butane;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod dev;
@@ -9,6 +11,8 @@ mod dev;
 mod fetch;
 #[cfg(test)]
 mod help;
+#[cfg(test)]
+mod ignition;
 #[cfg(test)]
 mod install;
 #[cfg(test)]

@@ -83,3 +83,22 @@ fn a_missing_config_makes_no_initrd() {
     );
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn errors_in_ignition_are_shown_in_butane_refused_and_unvalidated_bytes_stay_as_they_are() {
+    let bad = b"{\"ignition\": {\"version\": \"3.4.0\"}, \"storage\": 1}";
+    let ran = run(&["pxe", "ignition", "wrap"], bad);
+    assert_eq!(ran.status, 0);
+    assert!(
+        ran.err
+            .ends_with("warning: the config is embedded as it is, errors included\n"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(run(&["pxe", "ignition", "unwrap"], &ran.out).quiet(), bad);
+    let butane = b"variant: fcos\nversion: 1.5.0\nstorage: 1\n";
+    let ran = run(&["pxe", "ignition", "wrap"], butane);
+    assert_eq!((ran.status, ran.out.as_slice()), (1, b"".as_slice()));
+    let raw = run(&["pxe", "ignition", "wrap", "--no-validate"], butane).quiet();
+    assert_eq!(run(&["pxe", "ignition", "unwrap"], &raw).quiet(), butane);
+}

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::{Args, ValueHint};
 use embed::contract::initrd::CONFIG;
 use embed::customize::Customization;
@@ -13,7 +13,8 @@ use embed::initrd::Archive;
 use embed::iso::{IsoError, LiveIso, Region};
 use embed::kargs::Edit;
 
-use super::super::{CliError, files, notice};
+use super::super::config::{DeliveryArgs, Doubt};
+use super::super::{CliError, files};
 use super::EditArgs;
 
 /// Options of `iso customize`.
@@ -26,7 +27,7 @@ use super::EditArgs;
     coreos-installer iso customize --live-ignition live.ign \\\n        \
     --live-karg-append console=ttyS0 -o mine.iso live.iso")]
 pub(in crate::cli) struct CustomizeArgs {
-    /// Ignition config for the installed system [repeatable]
+    /// Ignition or Butane config for the installed system [repeatable]
     #[arg(long, value_name = "PATH", help_heading = "Installed system", value_hint = ValueHint::FilePath)]
     dest_ignition: Vec<PathBuf>,
     /// Install to this device at boot, without asking
@@ -38,7 +39,7 @@ pub(in crate::cli) struct CustomizeArgs {
     /// Kernel argument to remove from the installed system [repeatable]
     #[arg(long, value_name = "ARG", help_heading = "Installed system")]
     dest_karg_delete: Vec<String>,
-    /// Ignition config for the live system [repeatable]
+    /// Ignition or Butane config for the live system [repeatable]
     #[arg(long, value_name = "PATH", help_heading = "Live system", value_hint = ValueHint::FilePath)]
     live_ignition: Vec<PathBuf>,
     /// Kernel argument to add to the live system [repeatable]
@@ -50,6 +51,8 @@ pub(in crate::cli) struct CustomizeArgs {
     /// Kernel argument to change in the live system [repeatable]
     #[arg(long, value_name = "ARG=OLD=NEW", help_heading = "Live system")]
     live_karg_replace: Vec<String>,
+    #[command(flatten)]
+    config: DeliveryArgs,
     /// Customize an image that is customized already, from scratch
     #[arg(short, long)]
     force: bool,
@@ -88,12 +91,21 @@ impl CustomizeArgs {
 
     fn customization(&self) -> Result<Customization> {
         Ok(Customization {
-            live: read_configs(&self.live_ignition)?,
-            dest: merge(read_configs(&self.dest_ignition)?)?,
+            live: self.read_configs(&self.live_ignition)?,
+            dest: merge(self.read_configs(&self.dest_ignition)?)?,
             dest_device: self.dest_device.clone(),
             dest_kargs_append: self.dest_karg_append.clone(),
             dest_kargs_delete: self.dest_karg_delete.clone(),
         })
+    }
+
+    fn read_configs(&self, paths: &[PathBuf]) -> Result<Vec<Config>> {
+        let read = |path: &PathBuf| {
+            let bytes = files::read_config(Some(path))?;
+            let name = path.display().to_string();
+            self.config.take(&name, bytes, Doubt::Refuse)
+        };
+        paths.iter().map(read).collect()
     }
 
     /// Edits start from the arguments of the pristine image; without any, those that are there stay.
@@ -118,16 +130,6 @@ impl CustomizeArgs {
         };
         Ok(iso.set_kargs(&edit.apply(&defaults)?)?)
     }
-}
-
-fn read_configs(paths: &[PathBuf]) -> Result<Vec<Config>> {
-    let read = |path: &PathBuf| {
-        let config = Config::parse(files::read_config(Some(path))?)
-            .with_context(|| format!("parsing Ignition config {}", path.display()))?;
-        notice::warn_if_newer(&config);
-        Ok(config)
-    };
-    paths.iter().map(read).collect()
 }
 
 /// One config stays as it is; several are merged by a config that names them all.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, ValueHint};
 
+use super::super::config::DeliveryArgs;
 use super::ignition::{self, EmbedArgs};
 use super::{EditArgs, ShowArgs};
 use crate::ui;
@@ -26,6 +27,7 @@ impl OldEmbedArgs {
     pub(super) fn run(self) -> Result<()> {
         notice("embed");
         ignition::embed(EmbedArgs {
+            config: DeliveryArgs::default(),
             force: self.force,
             ignition_file: self.config,
             edit: self.edit,

@@ -7,7 +7,8 @@ use anyhow::Result;
 use clap::{Args, Subcommand, ValueHint};
 use embed::contract::initrd::CONFIG;
 
-use super::super::{CliError, files, notice};
+use super::super::config::DeliveryArgs;
+use super::super::{CliError, files};
 use super::{EditArgs, ShowArgs};
 
 /// Subcommands of `iso ignition`.
@@ -31,9 +32,11 @@ pub(in crate::cli) struct EmbedArgs {
     /// Replace a config that is embedded already
     #[arg(short, long)]
     pub(super) force: bool,
-    /// Ignition config [default: standard input]
+    /// Ignition or Butane config [default: standard input]
     #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(super) ignition_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) config: DeliveryArgs,
     #[command(flatten)]
     pub(super) edit: EditArgs,
 }
@@ -57,9 +60,8 @@ pub(super) fn embed(args: EmbedArgs) -> Result<()> {
         }
         .into());
     }
-    let config = files::read_config(args.ignition_file.as_deref())?;
-    notice::warn_about_config(&config);
-    archive.insert(CONFIG, config)?;
+    let config = args.config.read(args.ignition_file.as_deref())?;
+    archive.insert(CONFIG, config.bytes())?;
     let region = iso.embed(&archive)?;
     args.edit.save(iso, &[region])
 }

@@ -8,7 +8,8 @@ use clap::{Args, Subcommand, ValueHint};
 use embed::contract::initrd::CONFIG;
 use embed::initrd::{Archive, Limits};
 
-use super::super::{CliError, files, notice};
+use super::super::config::DeliveryArgs;
+use super::super::{CliError, files};
 use super::Output;
 
 /// Subcommands of `pxe ignition`.
@@ -27,9 +28,11 @@ pub(in crate::cli) enum IgnitionCommand {
 /// Options of `pxe ignition wrap`.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct WrapArgs {
-    /// Ignition config [default: standard input]
+    /// Ignition or Butane config [default: standard input]
     #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     ignition_file: Option<PathBuf>,
+    #[command(flatten)]
+    config: DeliveryArgs,
     #[command(flatten)]
     output: Output,
 }
@@ -54,10 +57,9 @@ impl IgnitionCommand {
 fn wrap(args: &WrapArgs) -> Result<()> {
     // Before reading, so that nobody types a config in vain.
     let output = args.output.open()?;
-    let config = files::read_config(args.ignition_file.as_deref())?;
-    notice::warn_about_config(&config);
+    let config = args.config.read(args.ignition_file.as_deref())?;
     let mut archive = Archive::default();
-    archive.insert(CONFIG, config)?;
+    archive.insert(CONFIG, config.bytes())?;
     output.write(&archive)
 }
 
