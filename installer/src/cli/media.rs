@@ -30,6 +30,18 @@ pub enum MediaError {
         /// The image.
         path: PathBuf,
     },
+    /// An initramfs that does not boot into a live system.
+    #[error("{path} is not a CoreOS live initramfs image")]
+    NotLive {
+        /// The initramfs.
+        path: PathBuf,
+    },
+    /// `pxe customize` of its own output.
+    #[error("{path} is already customized")]
+    CustomizedInitrd {
+        /// The initramfs.
+        path: PathBuf,
+    },
     /// A URL that cannot be a kernel argument.
     #[error("rootfs URL `{0}` contains white space")]
     RootfsUrl(String),

@@ -6,6 +6,7 @@
 
 mod butane;
 mod config;
+mod customize;
 mod dev;
 mod download;
 mod files;

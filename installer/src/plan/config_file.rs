@@ -18,6 +18,15 @@ impl Options {
         }
         merged.merge(self)
     }
+
+    /// The options in the text of a config file; `path` is for messages.
+    pub fn from_config(text: &[u8], path: &Path) -> Result<Self, PlanError> {
+        let text = std::str::from_utf8(text).map_err(|error| PlanError::ReadConfigFile {
+            path: path.to_owned(),
+            source: std::io::Error::new(std::io::ErrorKind::InvalidData, error),
+        })?;
+        parse(text, path)
+    }
 }
 
 fn read(path: &Path) -> Result<Options, PlanError> {

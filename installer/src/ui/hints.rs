@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use embed::customize::CustomizeError;
 use embed::iso::{IsoError, MinimalError};
 use embed::kargs::KargsError;
 use embed::network::NetworkError;
@@ -27,6 +28,7 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<&'static str> {
             .or_else(|| of(cause, media))
             .or_else(|| of(cause, network))
             .or_else(|| of(cause, minimal))
+            .or_else(|| of(cause, customize))
             .or_else(|| of(cause, plan))
             .or_else(|| of(cause, iso))
             .or_else(|| of(cause, kargs))
@@ -107,6 +109,10 @@ fn media(error: &MediaError) -> Option<&'static str> {
             "`coreos-installer iso reset` makes it pristine; with `-o` in a new file"
         }
         MediaError::NoMinimal { .. } => "take an image whose build packed one",
+        MediaError::NotLive { .. } => {
+            "take the initramfs of a live PXE set; `iso extract pxe` gives one"
+        }
+        MediaError::CustomizedInitrd { .. } => "start from the initramfs as it was published",
         MediaError::RootfsUrl(_) => "write white space as %20",
     })
 }
@@ -116,6 +122,16 @@ fn network(error: &NetworkError) -> Option<&'static str> {
         NetworkError::Duplicate(_) => {
             Some("files are stored by their own name; rename one of them")
         }
+        _ => None,
+    }
+}
+
+fn customize(error: &CustomizeError) -> Option<&'static str> {
+    match error {
+        CustomizeError::Duplicate(_) => {
+            Some("files are stored by their own name; rename one of them")
+        }
+        CustomizeError::HookName(_) => Some("letters, digits and the characters `:-_.@` can be"),
         _ => None,
     }
 }

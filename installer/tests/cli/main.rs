@@ -6,6 +6,8 @@ mod butane;
 #[cfg(test)]
 mod command;
 #[cfg(test)]
+mod customize;
+#[cfg(test)]
 mod dev;
 #[cfg(test)]
 mod fetch;

@@ -23,7 +23,7 @@ use super::files::{self, Destination};
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum IsoCommand {
     /// Customize the live system and what it installs
-    Customize(customize::CustomizeArgs),
+    Customize(Box<customize::CustomizeArgs>),
     /// Embed an Ignition config for the live system
     #[command(subcommand)]
     Ignition(ignition::IgnitionCommand),

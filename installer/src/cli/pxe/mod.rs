@@ -1,6 +1,7 @@
 //! `pxe …`: initrds that are loaded beside the live initramfs, and initramfs images that carry the
 //! same things themselves.
 
+mod customize;
 mod ignition;
 mod network;
 
@@ -17,6 +18,8 @@ use super::files::{self, Destination};
 /// Subcommands of `pxe`.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum PxeCommand {
+    /// Customize the live system and what it installs
+    Customize(Box<customize::CustomizeArgs>),
     /// Wrap an Ignition config in an initrd
     #[command(subcommand)]
     Ignition(ignition::IgnitionCommand),
@@ -28,6 +31,7 @@ pub(in crate::cli) enum PxeCommand {
 impl PxeCommand {
     pub(super) fn run(self) -> Result<()> {
         match self {
+            Self::Customize(args) => args.run(),
             Self::Ignition(command) => command.run(),
             Self::Network(command) => command.run(),
         }
