@@ -13,6 +13,7 @@ use embed::iso::Features;
 use embed::network;
 
 use super::config::{DeliveryArgs, Doubt};
+use super::media::MediaError;
 use super::{CliError, files, keyfiles};
 use crate::firstboot::Console;
 use crate::plan::Options;
@@ -42,6 +43,11 @@ pub(super) struct CustomizeOptions {
     /// NetworkManager keyfile for live and installed system [repeatable]
     #[arg(long, value_name = "PATH", help_heading = LIVE, value_hint = ValueHint::FilePath)]
     network_keyfile: Vec<PathBuf>,
+    /// Not supported: nmstate configs are not compiled here
+    ///
+    /// `nmstatectl gc FILE` makes the keyfiles; give those with --network-keyfile.
+    #[arg(long, value_name = "PATH", help_heading = LIVE, value_hint = ValueHint::FilePath)]
+    network_nmstate: Vec<PathBuf>,
     /// CA certificates in PEM that Ignition trusts [repeatable]
     ///
     /// For what the live system's config fetches, and the installed system's if it has one.
@@ -69,8 +75,11 @@ impl CustomizeOptions {
     /// What the live system finds in its initramfs; refused where it would not look at it.
     pub(super) fn archive(&self, features: Features) -> Result<Archive> {
         let mut archive = Archive::default();
-        if !self.network_keyfile.is_empty() {
+        if !self.network_keyfile.is_empty() || !self.network_nmstate.is_empty() {
             require(features.live_initrd_network, "network settings")?;
+        }
+        if let Some(path) = self.network_nmstate.first() {
+            return Err(MediaError::Nmstate { path: path.clone() }.into());
         }
         keyfiles::insert(&mut archive, &self.network_keyfile)?;
         let custom = self.customization(network::is_configured(&archive))?;

@@ -42,6 +42,12 @@ pub enum MediaError {
         /// The initramfs.
         path: PathBuf,
     },
+    /// Network settings in a language that is not compiled.
+    #[error("nmstate config {path} cannot be taken: only keyfiles are")]
+    Nmstate {
+        /// The config.
+        path: PathBuf,
+    },
     /// A URL that cannot be a kernel argument.
     #[error("rootfs URL `{0}` contains white space")]
     RootfsUrl(String),

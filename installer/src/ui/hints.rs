@@ -113,6 +113,9 @@ fn media(error: &MediaError) -> Option<&'static str> {
             "take the initramfs of a live PXE set; `iso extract pxe` gives one"
         }
         MediaError::CustomizedInitrd { .. } => "start from the initramfs as it was published",
+        MediaError::Nmstate { .. } => {
+            "make keyfiles with `nmstatectl gc FILE`, and give them with `--network-keyfile`"
+        }
         MediaError::RootfsUrl(_) => "write white space as %20",
     })
 }

@@ -180,6 +180,7 @@ fn what_the_live_system_does_not_understand_is_refused() {
             "--network-keyfile DIR/eth0.nmconnection",
             "network settings",
         ),
+        ("{}", "--network-nmstate DIR/eth0.yaml", "network settings"),
         ("{}", "--dest-device /dev/vda", "installer configuration"),
         (
             "{}",
@@ -233,6 +234,13 @@ fn files_of_one_name_and_broken_ones_are_refused() {
             "error: config already specifies keyfile `eth0.nmconnection`\n\
              hint:  files are stored by their own name; rename one of them\n"
                 .to_owned(),
+        ),
+        (
+            "--network-nmstate DIR/eth0.yaml",
+            format!(
+                "error: nmstate config {path}/eth0.yaml cannot be taken: only keyfiles are\n\
+                 hint:  make keyfiles with `nmstatectl gc FILE`, and give them with `--network-keyfile`\n"
+            ),
         ),
         (
             "--installer-config DIR/bad.yaml",
