@@ -56,6 +56,20 @@ pub(super) fn iso(data: &[u8]) {
     }
 }
 
+/// Descriptions of minimal images are read back as written, and unpack to no more than the image.
+pub(super) fn minimal_iso(data: &[u8]) {
+    let Ok(description) = MinimalIso::read(data) else {
+        return;
+    };
+    if let Ok(written) = description.to_bytes() {
+        let same = MinimalIso::read(&written).is_ok_and(|again| again == description);
+        assert!(same, "a description changed when it was written and read");
+    }
+    let mut out = Vec::new();
+    let _ = description.unpack(Cursor::new(data), &mut out);
+    assert!(out.len() <= data.len() + 1);
+}
+
 /// A table that was read and passes its check is read back as rendered.
 pub(super) fn gpt(data: &[u8]) {
     for sector in [SectorSize::B512, SectorSize::B4096] {

@@ -27,6 +27,7 @@ pub const TARGETS: &[FuzzTarget] = &[
     target("cpio_newc", media::cpio_newc),
     target("initrd", media::initrd),
     target("iso", media::iso),
+    target("minimal_iso", media::minimal_iso),
     target("gpt", media::gpt),
     target("stream_hash", media::stream_hash),
 ];
