@@ -38,9 +38,9 @@ fn site_hint(error: &SiteError) -> Option<&'static str> {
         SiteError::Read { path, .. } if path.starts_with("/usr/lib/ipxe") => {
             Some("install Debian's `ipxe` package, or name another directory with `ipxe: {dir: …}`")
         }
-        SiteError::Ignition { .. } => {
-            Some("configs/ holds Ignition JSON; make it from Butane with `butane --strict`")
-        }
+        SiteError::Ignition { .. } => Some(
+            "`coreos-installer ignition validate` shows each line; configs/ holds Ignition or Butane",
+        ),
         SiteError::Manifest { .. } => Some("build the media again with `iso-builder build`"),
         SiteError::CommandLine { .. } => {
             Some("shorten `kargs`, or move settings into the Ignition config")

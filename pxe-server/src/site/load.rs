@@ -1,4 +1,4 @@
-//! Loads a site directory: `site.yaml`, `profiles/*.yaml`, `groups/*.yaml`, `configs/*.ign` and the
+//! Loads a site directory: `site.yaml`, `profiles/*.yaml`, `groups/*.yaml`, `configs/*` and the
 //! media's `manifest.json`. Everything that can be wrong is found here, before a machine asks.
 
 use std::collections::BTreeMap;
@@ -6,12 +6,12 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use embed::ignition::{Config, IgnitionError};
 use embed::manifest::{Manifest, ManifestError};
 
 use crate::boot::{CommandLineTooLong, Endpoint, InstallScript, Programs, install_script};
 use crate::mac::MacAddr;
 use crate::machine::Ticket;
+use crate::site::config::{self, ConfigErrors};
 use crate::site::file::{self, SiteFile};
 use crate::site::{Group, InstallImage, Site};
 
@@ -78,7 +78,7 @@ pub enum SiteError {
         path: PathBuf,
         /// Cause.
         #[source]
-        source: IgnitionError,
+        source: ConfigErrors,
     },
     /// The media's manifest is unusable.
     #[error("{} is no usable manifest", path.display())]
@@ -246,18 +246,18 @@ fn load_configs(dir: &Path, site: &mut Site) -> Result<(), SiteError> {
                 format!("`ignition`: `{}` is no plain file name", profile.ignition),
             ));
         }
-        let path = dir.join("configs").join(&profile.ignition);
-        let config = Config::parse(file::read(&path)?).map_err(|source| SiteError::Ignition {
+        let configs = dir.join("configs");
+        let path = configs.join(&profile.ignition);
+        let read = config::read(&configs, file::read(&path)?);
+        let (config, warnings) = read.map_err(|source| SiteError::Ignition {
             path: path.clone(),
             source,
         })?;
-        if config.is_newer_than_known() {
-            let text = format!(
-                "spec {} is newer than this program; it is served unchecked",
-                config.version()
-            );
-            site.warnings.push(Warning { path, text });
-        }
+        site.warnings
+            .extend(warnings.into_iter().map(|text| Warning {
+                path: path.clone(),
+                text,
+            }));
         site.configs.insert(profile.ignition.clone(), config);
     }
     Ok(())

@@ -3,6 +3,7 @@
 //! `file` is the YAML as written, `load` reads and checks a directory, this file is the result
 //! and how a machine finds its profile. Nothing here is about what machines have done.
 
+mod config;
 mod file;
 mod load;
 
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use crate::boot::Programs;
 use crate::mac::MacAddr;
 
+pub use config::ConfigErrors;
 pub use load::{SiteError, Warning};
 
 /// A whole site.

@@ -124,11 +124,43 @@ fn values_that_cannot_work_are_refused() {
 }
 
 #[test]
-fn a_config_that_ignition_would_refuse_is_refused() {
-    let error = refused(|dir| write(dir, "configs/worker.ign", "{}"));
-    assert!(
-        matches!(&error, SiteError::Ignition { path, .. } if path.ends_with("configs/worker.ign")),
-        "{error:?}"
+fn a_config_that_ignition_would_refuse_is_refused_with_all_its_errors() {
+    for (text, want) in [
+        ("{}", &["$.ignition, line 1 col 1: "][..]),
+        (
+            "variant: fcos\nversion: 1.5.0\nstorage: {files: [{path: a, mode: 9999}]}\n",
+            &[
+                "$.storage.files.0.path, line 3 col 26: ",
+                "$.storage.files.0.mode, line 3 col 35: ",
+            ],
+        ),
+    ] {
+        let error = refused(|dir| write(dir, "configs/worker.ign", text));
+        let SiteError::Ignition { path, source } = &error else {
+            panic!("{error:?}");
+        };
+        assert!(path.ends_with("configs/worker.ign"));
+        let told = source.to_string();
+        assert!(want.iter().all(|want| told.contains(want)), "{told}");
+    }
+}
+
+#[test]
+fn butane_is_served_as_ignition_with_files_from_beside_it() {
+    let dir = site_dir();
+    let butane = "variant: fcos\nversion: 1.5.0\nstorag: {}\nstorage: {trees: [{local: tree}]}\n";
+    write(dir.path(), "configs/worker.ign", butane);
+    std::fs::create_dir(dir.path().join("site/configs/tree")).unwrap();
+    write(dir.path(), "configs/tree/motd", "hello");
+    let site = Site::load(&dir.path().join("site")).unwrap();
+    let config = site.assign(MAC).unwrap().config;
+    let value: serde_json::Value = serde_json::from_slice(config.bytes()).unwrap();
+    assert_eq!(value["ignition"]["version"], "3.4.0");
+    assert_eq!(value["storage"]["files"][0]["path"], "/motd");
+    let warnings: Vec<&str> = site.warnings.iter().map(|w| w.text.as_str()).collect();
+    assert_eq!(
+        warnings,
+        ["$.storag, line 3 col 1: unknown key `storag` is not used"]
     );
 }
 
