@@ -9,7 +9,11 @@ use std::time::{Duration, Instant};
 
 /// Cloning shares the flag.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    flag: Arc<AtomicBool>,
+    /// Flags of those on whose behalf the work is done.
+    above: Vec<Arc<AtomicBool>>,
+}
 
 /// The work was asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,19 +26,34 @@ impl Cancel {
         Self::default()
     }
 
+    /// A flag for a part of the work: asking the whole to stop asks the part too, but not the
+    /// other way round.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        let mut above = self.above.clone();
+        above.push(Arc::clone(&self.flag));
+        Self {
+            flag: Arc::default(),
+            above,
+        }
+    }
+
     /// Asks the work to stop; it stays asked.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.flag.store(true, Ordering::SeqCst);
     }
 
     /// Whether the work was asked to stop.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.above
+            .iter()
+            .chain([&self.flag])
+            .any(|flag| flag.load(Ordering::SeqCst))
     }
 
     /// The flag itself, for `signal_hook::flag::register`.
     pub fn as_flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.flag)
     }
 
     /// `Err` once the work was asked to stop.
@@ -72,5 +91,17 @@ mod tests {
         cancel.clone().cancel();
         assert_eq!(cancel.check(), Err(Cancelled));
         assert_eq!(cancel.sleep(Duration::from_secs(3600)), Err(Cancelled));
+    }
+
+    #[test]
+    fn stopping_the_whole_stops_its_parts_and_not_the_other_way_round() {
+        let whole = Cancel::new();
+        let part = whole.part();
+        let deepest = part.part();
+        part.cancel();
+        assert!(deepest.is_cancelled() && !whole.is_cancelled());
+        let other = whole.part();
+        whole.cancel();
+        assert!(other.is_cancelled());
     }
 }

@@ -8,6 +8,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use embed::digest::Sha256Digest;
 use embed::progress::Progress;
 use tempfile::NamedTempFile;
 
@@ -18,7 +19,7 @@ use crate::pipeline::{Decoding, ImageError, Pipeline};
 use crate::source::http::Fetcher;
 use crate::source::stream_metadata::{Artifact, fetch_with};
 use crate::source::{
-    ExpectedDigest, ImageStream, Retries, Signature, SourceError, StreamQuery, open_sized,
+    Access, ExpectedDigest, ImageStream, Signature, SourceError, StreamQuery, named, open_sized,
 };
 use crate::verify::{Check, Keyring, SignaturePolicy, Trust, VerifyError};
 
@@ -29,8 +30,10 @@ pub enum Wanted {
     Url {
         /// The file.
         url: String,
-        /// How often a failed request is tried again.
-        retries: Retries,
+        /// Where else it is, as in [`crate::source::Location::Url`].
+        mirrors: Vec<String>,
+        /// How servers are talked to.
+        access: Access,
     },
     /// All artifacts of a format of a stream, in the order of their types.
     Stream(StreamQuery),
@@ -56,6 +59,9 @@ pub struct Request {
     pub dir: PathBuf,
     /// In which form.
     pub form: Form,
+    /// The digest that the one file must have as published, see
+    /// [`crate::install::Request::digest`].
+    pub digest: Option<Sha256Digest>,
     /// What to do about an absent signature.
     pub policy: SignaturePolicy,
     /// Whose signatures count.
@@ -119,11 +125,15 @@ pub fn download(
     observer: &dyn Observer,
     cancel: &Cancel,
 ) -> Result<Vec<Downloaded>, DownloadError> {
-    let retries = match &request.wanted {
-        Wanted::Url { retries, .. } => *retries,
-        Wanted::Stream(query) => query.retries,
+    let (access, named) = match &request.wanted {
+        Wanted::Url {
+            url,
+            mirrors,
+            access,
+        } => (access, named(Some(url.as_str()), mirrors)),
+        Wanted::Stream(query) => (&query.access, query.named()),
     };
-    let fetcher = Fetcher::new(retries, observer, cancel).map_err(source_error)?;
+    let fetcher = Fetcher::new(access, &named, observer, cancel).map_err(source_error)?;
     let job = Job {
         request,
         fetcher,
@@ -157,6 +167,9 @@ impl Job<'_> {
             Wanted::Url { url, .. } => Ok(vec![Artifact::at(url)?]),
             Wanted::Stream(query) => {
                 let metadata = fetch_with(&self.fetcher, &query.base_url, &query.stream)?;
+                if self.request.digest.is_some() {
+                    return Ok(vec![metadata.image(query)?.clone()]);
+                }
                 Ok(metadata.artifacts(query)?.values().cloned().collect())
             }
         }
@@ -166,11 +179,15 @@ impl Job<'_> {
         let url = &artifact.location;
         let (name, decoding) = self.file_name(url)?;
         let path = self.request.dir.join(&name);
-        let signature = self
-            .fetcher
-            .signature(&artifact.signature)
-            .map_err(source_error)?;
-        let digest = artifact.expected_digest();
+        let mirrors = match &self.request.wanted {
+            Wanted::Url { mirrors, .. } => mirrors,
+            Wanted::Stream(query) => &query.mirrors,
+        };
+        let places = artifact.with_mirrors(mirrors).map_err(source_error)?;
+        let signature = self.fetcher.signature(&places).map_err(source_error)?;
+        let published = artifact.expected_digest();
+        let digest = ExpectedDigest::choose(url, published, self.request.digest)
+            .map_err(|error| DownloadError::Verify(error.into()))?;
         if decoding == Decoding::AsIs
             && let Some(trust) = self.already_there(&path, &signature, digest)?
         {
@@ -182,7 +199,7 @@ impl Job<'_> {
         }
         let mut stream = self
             .fetcher
-            .open_with(url, signature.clone())
+            .open_with(&places, signature.clone())
             .map_err(source_error)?;
         stream.digest = digest;
         let kept = match (signature, decoding) {
@@ -240,9 +257,10 @@ impl Job<'_> {
             signature: signature.clone(),
             digest,
             sector_size: None,
+            remote: None,
         };
         let mut pipeline = self.start(stream, Decoding::AsIs)?;
-        while let Ok(Some(_)) = pipeline.next() {}
+        while let Ok(Some(_)) = pipeline.next(self.observer) {}
         match pipeline.finish() {
             Ok(verified) => Ok(Some(verified.trust().clone())),
             Err(ImageError::Cancelled(cancelled)) => Err(cancelled.into()),

@@ -68,7 +68,7 @@ pub(crate) fn unpack(
     mut look: impl FnMut(&Chunk),
 ) -> Result<(Verified, u64), ImageError> {
     let mut size = 0;
-    while let Some(chunk) = pipeline.next()? {
+    while let Some(chunk) = pipeline.next(observer)? {
         look(&chunk);
         write_sparse(out, &chunk).map_err(ImageError::Write)?;
         size = chunk.offset.saturating_add(chunk.len() as u64);

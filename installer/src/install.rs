@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use embed::digest::Sha256Digest;
 use embed::progress::Progress;
 
 use crate::cancel::{Cancel, Cancelled};
@@ -14,7 +15,7 @@ use crate::disk::{BlockDevice, Disk, SaveFilter, TargetError};
 use crate::observe::Observer;
 use crate::pipeline::{Decoding, ImageError, Pipeline};
 use crate::seal::{Customise, Head, Interim, SealError, Sealed};
-use crate::source::{Location, SourceError};
+use crate::source::{ExpectedDigest, Location, SourceError};
 use crate::verify::{Check, Keyring, SignaturePolicy, Trust, VerifyError};
 use embed::gpt::{GptError, Table};
 
@@ -49,6 +50,9 @@ pub enum OnError {
 pub struct Request<'a> {
     /// The image.
     pub source: Location,
+    /// The digest that its bytes as published must have. Makes a signature unnecessary, but one
+    /// that is there must be good all the same.
+    pub digest: Option<Sha256Digest>,
     /// What to do about an absent signature.
     pub policy: SignaturePolicy,
     /// Whose signatures count.
@@ -67,6 +71,7 @@ impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
             .field("source", &self.source)
+            .field("digest", &self.digest)
             .field("policy", &self.policy)
             .field("device", &self.device)
             .field("save", &self.save)
@@ -184,10 +189,12 @@ pub fn install(
         state: DiskState::Untouched,
         source,
     };
-    let stream = request
+    let mut stream = request
         .source
         .open(observer, cancel)
         .map_err(|e| untouched(source_cause(e)))?;
+    stream.digest = ExpectedDigest::choose(&stream.name, stream.digest, request.digest)
+        .map_err(|e| untouched(InstallCause::Verify(e.into())))?;
     let check = Check::prepare(&stream, request.policy, &request.keyring)
         .map_err(|e| untouched(InstallCause::Verify(e)))?;
     let device = BlockDevice::open(&path).map_err(|e| untouched(InstallCause::Target(e)))?;
@@ -252,7 +259,7 @@ impl Target<'_> {
         editor: Option<&mut dyn Customise>,
         observer: &dyn Observer,
     ) -> Result<Sealed, InstallError> {
-        let head = Head::take(&mut image)
+        let head = Head::take(&mut image, observer)
             .and_then(|head| head.check(self.disk, self.saved).map(|()| head))
             .map_err(|e| self.error(DiskState::Untouched, e))?;
         observer.event(Progress::Started {

@@ -4,26 +4,46 @@ use std::time::Duration;
 
 use embed::progress::Progress;
 
-/// A watcher. Events come from the thread that called the operation, often (every block); a
-/// watcher that draws thins them out itself.
+/// A watcher. Everything comes from the thread that called the operation; events come often
+/// (every block), and a watcher that draws thins them out itself.
 pub trait Observer {
     /// Something happened.
     fn event(&self, progress: Progress);
 
-    /// A fetch failed in a way that may pass and will be tried again.
-    fn retry(&self, _notice: &RetryNotice<'_>) {}
+    /// A fetch met an obstacle and goes on.
+    fn fetch(&self, _notice: &FetchNotice) {}
 }
 
-/// A fetch that will be tried again.
-#[derive(Debug)]
+/// An obstacle on the way of a fetch, and how it goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct RetryNotice<'a> {
-    /// What is fetched.
-    pub url: &'a str,
-    /// Why the last try failed, causes included.
-    pub reason: &'a str,
-    /// Time until the next try.
-    pub delay: Duration,
+pub enum FetchNotice {
+    /// A failure that may pass: the same place is asked again.
+    Retry {
+        /// What is fetched.
+        url: String,
+        /// Why the last try failed, causes included.
+        reason: String,
+        /// Time until the next try.
+        delay: Duration,
+    },
+    /// A place failed for good: the next one is asked.
+    Mirror {
+        /// The place that failed.
+        url: String,
+        /// Why, causes included.
+        reason: String,
+        /// The place that is asked now.
+        next: String,
+    },
+    /// The server cannot go on where the transfer broke off: it sends everything again, and what
+    /// was there already is compared and left out.
+    Again {
+        /// What is fetched.
+        url: String,
+        /// How much was there already, bytes.
+        bytes: u64,
+    },
 }
 
 /// Watches nothing.

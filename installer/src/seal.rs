@@ -118,7 +118,7 @@ impl<'d> Interim<'d> {
     ) -> Result<Written<'d>, SealError> {
         let mut writer = Writer::new(self.disk);
         let mut size = head.bytes().len() as u64;
-        while let Some(chunk) = image.next().map_err(SealError::Image)? {
+        while let Some(chunk) = image.next(observer).map_err(SealError::Image)? {
             size = chunk.offset.saturating_add(chunk.len() as u64);
             check_reach(size, self.disk, self.saved)?;
             writer.write(&chunk)?;

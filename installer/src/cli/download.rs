@@ -4,11 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueHint};
+use embed::digest::Sha256Digest;
 
-use super::{STREAM_BASE_URL, files};
+use super::access::{AccessArgs, KeyringArgs};
+use super::files;
 use crate::download::{Form, Request, Wanted, download};
-use crate::plan::{ProgressForm, parse_retries};
-use crate::source::{Retries, StreamQuery};
+use crate::plan::{ProgressForm, parse_image_digest};
+use crate::source::StreamQuery;
+use crate::source::stream_metadata::DEFAULT_BASE_URL;
 use crate::ui::{self, progress};
 
 pub(super) const EXAMPLES: &str = "\
@@ -44,20 +47,29 @@ pub(super) struct DownloadArgs {
     /// Decompress the image, and keep no signature
     #[arg(short, long)]
     decompress: bool,
-    /// Trust the OpenPGP keys in this file too [repeatable]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    keyring: Vec<PathBuf>,
+    #[command(flatten)]
+    keyring: KeyringArgs,
     /// Take a file that has no signature
     ///
     /// A signature that is there and does not verify is an error all the same.
     #[arg(long)]
     insecure: bool,
     /// Where stream metadata is; NAME.json is joined to it
-    #[arg(long, value_name = "URL", default_value = STREAM_BASE_URL, value_hint = ValueHint::Url)]
+    #[arg(long, value_name = "URL", default_value = DEFAULT_BASE_URL, value_hint = ValueHint::Url)]
     stream_base_url: String,
-    /// Try a failed fetch N more times, or `infinite`
-    #[arg(long, value_name = "N", default_value = "0", value_parser = parse_retries)]
-    fetch_retries: Retries,
+    /// Where else the files are, if fetching them fails [repeatable]
+    ///
+    /// A directory with files of the same names if URL ends in a slash, else the file itself; the
+    /// signature lies beside it. Mirrors are asked in order when a place fails for good.
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    mirror: Vec<String>,
+    /// Digest of the one file as published, sha256-HEX
+    ///
+    /// Enough in place of a signature. One that is there must be good all the same.
+    #[arg(long, value_name = "DIGEST", value_parser = parse_image_digest)]
+    image_digest: Option<Sha256Digest>,
+    #[command(flatten)]
+    access: AccessArgs,
 }
 
 impl DownloadArgs {
@@ -81,16 +93,22 @@ impl DownloadArgs {
     }
 
     fn into_request(self) -> Request {
-        let retries = self.fetch_retries;
+        let access = self.access.into_access();
+        let mirrors = self.mirror;
         let wanted = match self.image_url {
-            Some(url) => Wanted::Url { url, retries },
+            Some(url) => Wanted::Url {
+                url,
+                mirrors,
+                access,
+            },
             None => Wanted::Stream(StreamQuery {
                 base_url: self.stream_base_url,
                 stream: self.stream,
                 architecture: self.architecture,
                 platform: self.platform,
                 format: self.format,
-                retries,
+                mirrors,
+                access,
             }),
         };
         Request {
@@ -101,8 +119,9 @@ impl DownloadArgs {
             } else {
                 Form::AsPublished
             },
+            digest: self.image_digest,
             policy: super::policy(self.insecure),
-            keyring: super::keyring(self.keyring),
+            keyring: self.keyring.into_keyring(),
         }
     }
 }

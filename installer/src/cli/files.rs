@@ -72,6 +72,13 @@ pub(super) fn report(bytes: &[u8]) -> Result<()> {
     }
 }
 
+/// Prints a report as JSON.
+pub(super) fn report_json(value: &impl serde::Serialize) -> Result<()> {
+    let mut text = serde_json::to_vec_pretty(value).context("writing JSON")?;
+    text.push(b'\n');
+    report(&text)
+}
+
 /// Where an edited image goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Destination {

@@ -9,13 +9,14 @@ use embed::contract::run;
 use embed::ignition::Config;
 
 use super::config::{DeliveryArgs, Doubt};
-use super::{CliError, STREAM_BASE_URL, files};
+use super::{CliError, files};
 use crate::cancel::Cancel;
 use crate::disk::{self, SectorSize};
 use crate::firstboot::{Console, FirstBoot, Keyfiles};
 use crate::install::{self, BootEditor, Installed, OnError, Request};
 use crate::observe::Observer;
 use crate::plan::{ConfigSource, ImageChoice, Options, Plan, ProgressForm};
+use crate::source::stream_metadata::DEFAULT_BASE_URL;
 use crate::source::{Location, StreamQuery, http};
 use crate::ui::{self, progress};
 
@@ -53,8 +54,9 @@ pub(super) fn run(options: Options) -> Result<()> {
     let wanted = !first_boot.is_empty();
     let request = Request {
         source,
+        digest: plan.image_digest,
         policy: super::policy(plan.insecure),
-        keyring: super::keyring(plan.keyrings.clone()),
+        keyring: super::keyring(plan.keyrings.clone(), plan.keyring_dirs.clone()),
         device: plan.target.clone(),
         save: plan.save.clone(),
         boot: wanted.then_some(&mut editor as &mut dyn BootEditor),
@@ -122,7 +124,13 @@ fn config(plan: &Plan, observer: &dyn Observer, cancel: &Cancel) -> Result<Optio
             (path.display().to_string(), files::read_config(Some(path))?)
         }
         Some(ConfigSource::Url(url)) => {
-            let fetcher = http::Fetcher::new(plan.retries, observer, cancel)?;
+            // Only an unbroken chain of https vouches for a config without a digest.
+            let downgrade = match plan.config_may_be_insecure {
+                true => http::Downgrade::Allow,
+                false => http::Downgrade::Refuse,
+            };
+            let fetcher = http::Fetcher::new(&plan.access, &[url.as_str()], observer, cancel)?
+                .with_downgrade(downgrade);
             (url.clone(), fetcher.get_small(url, MAX_CONFIG)?)
         }
     };
@@ -141,7 +149,8 @@ fn location(plan: &Plan) -> Result<Location> {
         ImageChoice::File(path) => Location::File(path),
         ImageChoice::Url(url) => Location::Url {
             url,
-            retries: plan.retries,
+            mirrors: plan.mirrors.clone(),
+            access: plan.access.clone(),
         },
         ImageChoice::Medium => Location::LiveMedium,
         ImageChoice::Stream {
@@ -149,7 +158,7 @@ fn location(plan: &Plan) -> Result<Location> {
             name,
             architecture,
         } => Location::Stream(StreamQuery {
-            base_url: base_url.unwrap_or_else(|| STREAM_BASE_URL.to_owned()),
+            base_url: base_url.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()),
             stream: name,
             architecture: architecture.unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
             platform: "metal".to_owned(),
@@ -157,7 +166,8 @@ fn location(plan: &Plan) -> Result<Location> {
                 SectorSize::B4096 => "4k.raw.xz".to_owned(),
                 SectorSize::B512 => "raw.xz".to_owned(),
             },
-            retries: plan.retries,
+            mirrors: plan.mirrors.clone(),
+            access: plan.access.clone(),
         }),
     })
 }

@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use clap::{Args, ValueHint};
 
-use super::{STREAM_BASE_URL, files};
-use crate::cancel::Cancel;
-use crate::observe::Silent;
-use crate::source::Retries;
-use crate::source::stream_metadata::StreamMetadata;
+use super::access::AccessArgs;
+use super::files;
+use crate::plan::ProgressForm;
+use crate::source::stream_metadata::{DEFAULT_BASE_URL, StreamMetadata};
+use crate::ui::{self, progress};
 
 /// Options of `list-stream`.
 #[derive(Args, Debug)]
@@ -20,18 +20,21 @@ pub(super) struct ListStreamArgs {
     #[arg(short, long, value_name = "NAME", default_value = "stable")]
     stream: String,
     /// Where stream metadata is; NAME.json is joined to it
-    #[arg(long, value_name = "URL", default_value = STREAM_BASE_URL, value_hint = ValueHint::Url)]
+    #[arg(long, value_name = "URL", default_value = DEFAULT_BASE_URL, value_hint = ValueHint::Url)]
     stream_base_url: String,
+    #[command(flatten)]
+    access: AccessArgs,
 }
 
 impl ListStreamArgs {
     pub(super) fn run(self) -> Result<()> {
+        let watcher = progress::Watcher::new(ProgressForm::Auto);
         let metadata = StreamMetadata::fetch(
             &self.stream_base_url,
             &self.stream,
-            Retries::Count(0),
-            &Silent,
-            &Cancel::new(),
+            &self.access.into_access(),
+            &watcher,
+            &ui::cancel_on_signals()?,
         )?;
         files::report(table(&metadata).as_bytes())
     }

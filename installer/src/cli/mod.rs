@@ -8,12 +8,14 @@ mod butane;
 mod config;
 mod customize;
 mod dev;
+mod access;
 mod download;
 mod files;
 mod ignition;
 mod install;
 mod iso;
 mod keyfiles;
+mod keys;
 mod list_stream;
 mod media;
 mod pack;
@@ -30,9 +32,6 @@ pub use media::MediaError;
 use crate::plan::Options;
 use crate::ui;
 use crate::verify::{Keyring, SignaturePolicy};
-
-/// Where stream metadata is unless said otherwise.
-const STREAM_BASE_URL: &str = "https://builds.coreos.fedoraproject.org/streams/";
 
 /// Install CoreOS-style systems, and prepare the media that install them
 #[derive(Debug, Parser)]
@@ -62,6 +61,9 @@ enum Command {
     Download(download::DownloadArgs),
     /// List the images that a stream offers
     ListStream(list_stream::ListStreamArgs),
+    /// Look at the keys whose signatures count
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Read and edit live ISO images
     #[command(subcommand)]
     Iso(iso::IsoCommand),
@@ -88,6 +90,7 @@ impl Command {
             Self::Install(options) => install::run(*options),
             Self::Download(args) => args.run(),
             Self::ListStream(args) => args.run(),
+            Self::Keys(command) => command.run(),
             Self::Iso(command) => command.run(),
             Self::Pxe(command) => command.run(),
             Self::Ignition(command) => command.run(),
@@ -118,11 +121,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The system's keys and those of `files`.
-fn keyring(files: Vec<PathBuf>) -> Keyring {
-    files
+/// The system's keys, and those of `files` and of the files in `dirs`.
+fn keyring(files: Vec<PathBuf>, dirs: Vec<PathBuf>) -> Keyring {
+    let keyring = files
         .into_iter()
-        .fold(Keyring::system(), Keyring::with_file)
+        .fold(Keyring::system(), Keyring::with_file);
+    dirs.into_iter().fold(keyring, Keyring::with_named_dir)
 }
 
 /// What `--insecure` means.

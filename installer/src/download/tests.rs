@@ -43,8 +43,10 @@ fn request(url: String, dir: &Path) -> Request {
     Request {
         wanted: Wanted::Url {
             url,
-            retries: Retries::Count(0),
+            mirrors: Vec::new(),
+            access: Access::default(),
         },
+        digest: None,
         dir: dir.to_owned(),
         form: Form::AsPublished,
         policy: SignaturePolicy::TolerateAbsent,
@@ -93,7 +95,8 @@ fn a_decompressed_file_loses_its_ending_unless_it_is_an_archive() {
     run(&request).unwrap();
     request.wanted = Wanted::Url {
         url: format!("{url}/os.tar.zst"),
-        retries: Retries::Count(0),
+        mirrors: Vec::new(),
+        access: Access::default(),
     };
     run(&request).unwrap();
     assert_eq!(names(dir.path()), ["os.raw", "os.tar.zst"]);

@@ -19,6 +19,7 @@ fn stream(bytes: Vec<u8>) -> ImageStream {
         },
         digest: None,
         sector_size: None,
+        remote: None,
     }
 }
 

@@ -110,6 +110,7 @@ fn pipeline(bytes: Vec<u8>, sha256: Sha256Digest) -> Pipeline {
             authority: DigestAuthority::LiveMedium,
         }),
         sector_size: None,
+        remote: None,
     };
     let check = Check::prepare(&stream, SignaturePolicy::Require, &Keyring::empty()).unwrap();
     Pipeline::start(stream, check, Decoding::Detect, &Cancel::new())

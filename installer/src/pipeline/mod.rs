@@ -19,6 +19,7 @@ use embed::progress::Progress;
 use crate::cancel::{Cancel, Cancelled};
 use crate::decode::{DecodeError, Decoder};
 use crate::disk::aligned::AlignedBuf;
+use crate::observe::{FetchNotice, Observer};
 use crate::source::{ImageStream, SourceError};
 use crate::verify::{Check, Running, Verified, VerifyError};
 
@@ -93,6 +94,7 @@ pub struct Pipeline {
     name: String,
     total: Option<u64>,
     count: Arc<AtomicU64>,
+    notices: Option<Receiver<FetchNotice>>,
     chunks: Receiver<Chunk>,
     source: Option<JoinHandle<Result<(), SourceError>>>,
     decoder: Option<JoinHandle<Result<(), DecodeError>>>,
@@ -106,13 +108,16 @@ pub struct Pipeline {
 impl Pipeline {
     /// Starts reading.
     pub(crate) fn start(
-        stream: ImageStream,
+        mut stream: ImageStream,
         check: Check,
         decoding: Decoding,
         cancel: &Cancel,
     ) -> Self {
         let (name, total) = (stream.name.clone(), stream.length);
-        let stop = Cancel::new();
+        let (stop, notices) = match stream.remote.take() {
+            Some(remote) => (remote.stop, Some(remote.notices)),
+            None => (Cancel::new(), None),
+        };
         let count = Arc::new(AtomicU64::new(0));
         let (feed, check) = check.start(stop.clone());
         let (sender, blocks) = Blocks::queue();
@@ -129,6 +134,7 @@ impl Pipeline {
             name,
             total,
             count,
+            notices,
             chunks,
             source: Some(std::thread::spawn(move || source.run())),
             decoder: Some(std::thread::spawn(decode)),
@@ -152,10 +158,14 @@ impl Pipeline {
         }
     }
 
-    /// The next part of the raw image, in order; `None` at its end.
-    pub(crate) fn next(&mut self) -> Result<Option<Chunk>, ImageError> {
+    /// The next part of the raw image, in order; `None` at its end. What the source meets in the
+    /// meantime is told to `observer`.
+    pub(crate) fn next(&mut self, observer: &dyn Observer) -> Result<Option<Chunk>, ImageError> {
         loop {
             self.cancel.check()?;
+            for notice in self.notices.iter().flat_map(Receiver::try_iter) {
+                observer.fetch(&notice);
+            }
             match self.chunks.recv_timeout(POLL) {
                 Ok(chunk) => return Ok(Some(chunk)),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -169,12 +179,7 @@ impl Pipeline {
         let decoded = join(self.decoder.take());
         match decoded {
             Some(Err(DecodeError::Input { source, at })) => {
-                let name = self.name.clone();
-                let other = SourceError::Read {
-                    name,
-                    offset: at,
-                    source,
-                };
+                let other = SourceError::of_reader(&self.name, at, source);
                 let error = match join(self.source.take()) {
                     Some(Err(SourceError::Cancelled(cancelled))) => return Err(cancelled.into()),
                     Some(Err(error)) => error,
@@ -195,6 +200,7 @@ impl Pipeline {
         }
         self.ended = true;
         match join(self.source.take()) {
+            Some(Err(SourceError::Cancelled(cancelled))) => Err(cancelled.into()),
             Some(Err(error)) => Err(ImageError::Source(error)),
             _ => Ok(()),
         }
@@ -210,7 +216,13 @@ impl Pipeline {
     pub(crate) fn finish(mut self) -> Result<Verified, ImageError> {
         self.cancel.check()?;
         match self.check.take() {
-            Some(check) if self.ended => check.verdict().map_err(ImageError::Verify),
+            Some(check) if self.ended => check.verdict().map_err(|error| match error {
+                // The check may have seen the flag before we did.
+                VerifyError::Incomplete { .. } if self.cancel.is_cancelled() => {
+                    ImageError::Cancelled(Cancelled)
+                }
+                error => ImageError::Verify(error),
+            }),
             check => {
                 self.check = check;
                 Err(self.incomplete())

@@ -78,11 +78,8 @@ impl Source {
                 Ok(n) => len += n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => {
-                    return Err(SourceError::Read {
-                        name: self.stream.name.clone(),
-                        offset: offset.saturating_add(len as u64),
-                        source,
-                    });
+                    let at = offset.saturating_add(len as u64);
+                    return Err(SourceError::of_reader(&self.stream.name, at, source));
                 }
             }
             self.stop.check()?;

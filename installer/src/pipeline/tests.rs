@@ -5,6 +5,7 @@ use std::io::{Cursor, Read};
 use embed::digest::Sha256Digest;
 
 use super::*;
+use crate::observe::Silent;
 use crate::source::{DigestAuthority, ExpectedDigest, Signature};
 use crate::verify::{Keyring, SignaturePolicy, Trust};
 
@@ -22,6 +23,7 @@ fn stream(reader: impl Read + Send + 'static, sha256: Option<Sha256Digest>) -> I
             authority: DigestAuthority::LiveMedium,
         }),
         sector_size: None,
+        remote: None,
     }
 }
 
@@ -33,7 +35,7 @@ fn start(stream: ImageStream, cancel: &Cancel) -> Pipeline {
 
 fn drain(pipeline: &mut Pipeline) -> Result<Vec<u8>, ImageError> {
     let mut out = Vec::new();
-    while let Some(chunk) = pipeline.next()? {
+    while let Some(chunk) = pipeline.next(&Silent)? {
         assert_eq!(chunk.offset, out.len() as u64);
         out.extend_from_slice(&chunk);
     }
@@ -67,7 +69,10 @@ fn chunks_come_in_order_and_the_verdict_is_about_every_byte() {
         &Cancel::new(),
     );
     assert!(drain(&mut pipeline).unwrap() == data);
-    assert!(pipeline.next().unwrap().is_none(), "the end stays the end");
+    assert!(
+        pipeline.next(&Silent).unwrap().is_none(),
+        "the end stays the end"
+    );
     let verified = pipeline.finish().unwrap();
     assert_eq!(verified.trust(), &Trust::Digest(Sha256Digest::of(&data)));
     assert_eq!(verified.source_bytes(), data.len() as u64);
@@ -78,7 +83,7 @@ fn there_is_no_verdict_before_the_last_chunk_was_taken() {
     let data = sample();
     let sha256 = Some(Sha256Digest::of(&data));
     let mut pipeline = start(stream(Cursor::new(data), sha256), &Cancel::new());
-    assert!(pipeline.next().unwrap().is_some());
+    assert!(pipeline.next(&Silent).unwrap().is_some());
     let error = pipeline.finish().unwrap_err();
     assert!(
         matches!(error, ImageError::Verify(VerifyError::Incomplete { .. })),
@@ -160,7 +165,10 @@ fn a_stalled_source_can_be_left_by_asking_to_stop() {
     let cancel = Cancel::new();
     let mut pipeline = start(stream(Stalled, Some(Sha256Digest::of(b""))), &cancel);
     cancel.cancel();
-    assert!(matches!(pipeline.next(), Err(ImageError::Cancelled(_))));
+    assert!(matches!(
+        pipeline.next(&Silent),
+        Err(ImageError::Cancelled(_))
+    ));
 }
 
 #[test]
@@ -180,7 +188,7 @@ fn a_consumer_that_leaves_early_stops_the_source() {
     }
     let (sender, dropped) = std::sync::mpsc::channel();
     let mut pipeline = start(stream(Endless(sender), None), &Cancel::new());
-    assert!(pipeline.next().unwrap().is_some());
+    assert!(pipeline.next(&Silent).unwrap().is_some());
     drop(pipeline);
     dropped.recv().unwrap();
 }

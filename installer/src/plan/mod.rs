@@ -11,15 +11,16 @@ mod tests;
 use std::io;
 use std::path::PathBuf;
 
-use embed::digest::TypedDigest;
+use embed::digest::{Sha256Digest, TypedDigest};
 use embed::kargs::Edit;
 
 use crate::disk::{SaveFilter, SaveFilterError};
 use crate::firstboot::{Console, FirstbootArgs};
-use crate::source::Retries;
+use crate::source::Access;
 
-pub(crate) use options::parse_retries;
 pub use options::{NETWORK_DIR, Options, ProgressForm, RetriesError};
+pub(crate) use options::{parse_image_digest, parse_retries};
+pub(crate) use resolve::identity;
 
 /// Why options do not make a plan.
 #[derive(Debug, thiserror::Error)]
@@ -144,12 +145,18 @@ pub struct Plan {
     pub image: ImageChoice,
     /// Disk to write to.
     pub target: PathBuf,
-    /// Key files to trust beside the built-in keys.
+    /// Where else the image is.
+    pub mirrors: Vec<String>,
+    /// Digest that the image must have as published.
+    pub image_digest: Option<Sha256Digest>,
+    /// Key files to trust beside the system's keys.
     pub keyrings: Vec<PathBuf>,
+    /// Directories of key files to trust beside the system's keys.
+    pub keyring_dirs: Vec<PathBuf>,
     /// Tolerate an absent signature.
     pub insecure: bool,
-    /// Retries of each fetch.
-    pub retries: Retries,
+    /// How servers are talked to.
+    pub access: Access,
     /// The machine's config.
     pub config: Option<ConfigSource>,
     /// Digest that the config must have.
@@ -158,6 +165,8 @@ pub struct Plan {
     pub files_dir: Option<PathBuf>,
     /// Take the config as it is.
     pub no_validate: bool,
+    /// Whether it may come by plain http: it has a digest, or the user allows that.
+    pub config_may_be_insecure: bool,
     /// Platform ID to set.
     pub platform: Option<String>,
     /// Consoles to set.

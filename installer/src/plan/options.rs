@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum, ValueHint};
-use embed::digest::TypedDigest;
+use embed::digest::{DigestError, Sha256Digest, TypedDigest};
 use serde::{Deserialize, Deserializer};
 
 use crate::firstboot::{Console, FirstbootArgs};
-use crate::source::Retries;
+use crate::source::{Header, Retries};
 
 /// Where NetworkManager keeps its keyfiles.
 pub const NETWORK_DIR: &str = "/etc/NetworkManager/system-connections/";
@@ -50,18 +50,51 @@ pub struct Options {
     /// Where stream metadata is; NAME.json is joined to it
     #[arg(long, value_name = "URL", help_heading = "Image", value_hint = ValueHint::Url)]
     pub stream_base_url: Option<String>,
+    /// Where else the image is, if fetching it fails [repeatable]
+    ///
+    /// A directory with the image's file name in it if URL ends in a slash, else the image itself;
+    /// the signature lies beside it. Mirrors are asked in order when a place fails for good, and
+    /// go on where it broke off, after comparing what was there already.
+    #[arg(long, value_name = "URL", help_heading = "Image", value_hint = ValueHint::Url)]
+    pub mirror: Vec<String>,
+    /// Digest of the image as published, sha256-HEX
+    ///
+    /// Enough in place of a signature. One that is there must be good all the same.
+    #[arg(long, value_name = "DIGEST", help_heading = "Image", value_parser = parse_image_digest)]
+    #[serde(deserialize_with = "image_digest")]
+    pub image_digest: Option<Sha256Digest>,
     /// Trust the OpenPGP keys in this file too [repeatable]
     #[arg(long, value_name = "FILE", help_heading = "Image", value_hint = ValueHint::FilePath)]
     pub keyring: Vec<PathBuf>,
+    /// Trust the OpenPGP keys in this directory's files too [repeatable]
+    #[arg(long, value_name = "DIR", help_heading = "Image", value_hint = ValueHint::DirPath)]
+    pub keyring_dir: Vec<PathBuf>,
     /// Install an image that has no signature
     ///
     /// A signature that is there and does not verify is an error all the same.
     #[arg(long, help_heading = "Image")]
     pub insecure: bool,
+
     /// Try a failed fetch N more times, or `infinite` [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Image", value_parser = parse_retries)]
+    ///
+    /// Counted from the last byte that came; a transfer goes on where it broke off.
+    #[arg(long, value_name = "N", help_heading = "Network", value_parser = parse_retries)]
     #[serde(deserialize_with = "retries")]
     pub fetch_retries: Option<Retries>,
+    /// Send `Name: value` to the servers named here [repeatable]
+    ///
+    /// Not to servers that they redirect to. The value is never shown.
+    #[arg(long, value_name = "HEADER", help_heading = "Network")]
+    pub http_header: Vec<Header>,
+    /// Trust the certificate authorities in this PEM file too [repeatable]
+    #[arg(long, value_name = "FILE", help_heading = "Network", value_hint = ValueHint::FilePath)]
+    pub ca_cert: Vec<PathBuf>,
+    /// Client certificate (PEM) for servers that ask for one
+    #[arg(long, value_name = "FILE", help_heading = "Network", value_hint = ValueHint::FilePath)]
+    pub client_cert: Option<PathBuf>,
+    /// Key (PEM, PKCS #8) of the client certificate
+    #[arg(long, value_name = "FILE", help_heading = "Network", value_hint = ValueHint::FilePath)]
+    pub client_key: Option<PathBuf>,
 
     /// Put this Ignition or Butane config on the disk
     #[arg(short, long, visible_alias = "ignition", value_name = "PATH",
@@ -146,6 +179,15 @@ pub(crate) fn parse_retries(text: &str) -> Result<Retries, RetriesError> {
         .map_err(|_| RetriesError(text.to_owned()))
 }
 
+/// Reads `--image-digest`.
+pub(crate) fn parse_image_digest(text: &str) -> Result<Sha256Digest, DigestError> {
+    match text.split_once('-') {
+        Some(("sha256", hex)) => hex.parse(),
+        Some((other, _)) => Err(DigestError::UnknownType(other.to_owned())),
+        None => Err(DigestError::NoType),
+    }
+}
+
 /// `--progress`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ProgressForm {
@@ -170,6 +212,14 @@ where
 {
     let text = Option::<String>::deserialize(deserializer)?;
     text.map(|text| text.parse().map_err(serde::de::Error::custom))
+        .transpose()
+}
+
+fn image_digest<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Sha256Digest>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| parse_image_digest(&text).map_err(serde::de::Error::custom))
         .transpose()
 }
 

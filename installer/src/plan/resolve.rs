@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use embed::kargs::{Edit, Kargs};
 
 use crate::disk::{SaveFilter, SaveFilterError};
-use crate::source::Retries;
+use crate::source::{Access, ClientIdentity};
 
 use super::{ConfigSource, ImageChoice, NETWORK_DIR, Options, Plan, PlanError};
 
@@ -28,13 +28,23 @@ impl Options {
         Ok(Plan {
             image,
             target: self.dest_device.ok_or(PlanError::NoTarget)?,
+            mirrors: self.mirror,
+            image_digest: self.image_digest,
             keyrings: self.keyring,
+            keyring_dirs: self.keyring_dir,
             insecure: self.insecure,
-            retries: self.fetch_retries.unwrap_or(Retries::Count(0)),
+            access: Access {
+                retries: self.fetch_retries.unwrap_or_default(),
+                headers: self.http_header,
+                ca_certs: self.ca_cert,
+                identity: identity(self.client_cert, self.client_key)?,
+                ..Access::default()
+            },
             config,
             config_digest: self.ignition_hash,
             files_dir: self.files_dir,
             no_validate: self.no_validate,
+            config_may_be_insecure: self.insecure_ignition || self.ignition_hash.is_some(),
             platform,
             consoles: self.console,
             firstboot_args: self.firstboot_args,
@@ -55,19 +65,24 @@ impl Options {
             ("--image-url", self.image_url.is_some()),
             ("--stream", self.stream.is_some()),
         ])?;
-        exclusive(&[
-            ("--offline", self.offline),
+        for fetched in [
             ("--image-url", self.image_url.is_some()),
-        ])?;
-        exclusive(&[
-            ("--offline", self.offline),
             ("--stream", self.stream.is_some()),
+            ("--mirror", !self.mirror.is_empty()),
+        ] {
+            exclusive(&[("--offline", self.offline), fetched])?;
+        }
+        exclusive(&[
+            ("--image-file", self.image_file.is_some()),
+            ("--mirror", !self.mirror.is_empty()),
         ])?;
         Ok(if let Some(path) = &self.image_file {
             ImageChoice::File(path.clone())
         } else if let Some(url) = &self.image_url {
             ImageChoice::Url(url.clone())
-        } else if self.offline || (on_live_medium && self.stream.is_none()) {
+        } else if self.offline
+            || (on_live_medium && self.stream.is_none() && self.mirror.is_empty())
+        {
             ImageChoice::Medium
         } else {
             ImageChoice::Stream {
@@ -129,6 +144,20 @@ impl Options {
             }
         }
         Ok(ConfigSource::Url(url.to_owned()))
+    }
+}
+
+/// A client certificate with its key, or neither.
+pub(crate) fn identity(
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<ClientIdentity>, PlanError> {
+    let alone = |option, needs| Err(PlanError::Needs { option, needs });
+    match (cert, key) {
+        (Some(cert), Some(key)) => Ok(Some(ClientIdentity { cert, key })),
+        (Some(_), None) => alone("--client-cert", "--client-key"),
+        (None, Some(_)) => alone("--client-key", "--client-cert"),
+        (None, None) => Ok(None),
     }
 }
 

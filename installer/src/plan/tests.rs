@@ -7,6 +7,7 @@ use clap::Parser;
 
 use super::config_file::parse;
 use super::*;
+use crate::source::Retries;
 
 #[derive(Parser)]
 #[command(args_override_self = true)]
@@ -29,61 +30,27 @@ fn yaml(text: &str) -> Options {
 fn every_key_of_a_config_file_means_the_same_option() {
     let file = yaml(
         "stream: testing\nimage-url: http://x/i\nimage-file: /i\noffline: true\narchitecture: aarch64\n\
-         stream-base-url: http://x/\nkeyring: [/k]\ninsecure: true\nfetch-retries: infinite\n\
+         stream-base-url: http://x/\nmirror: [http://m/]\n\
+         image-digest: sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\n\
+         keyring: [/k]\nkeyring-dir: [/d]\nhttp-header: ['A: b', 'C: d']\nca-cert: [/ca]\n\
+         client-cert: /cc\nclient-key: /ck\ninsecure: true\nfetch-retries: infinite\n\
          ignition-file: /c.ign\nignition-url: http://x/c\n\
          ignition-hash: sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\n\
          insecure-ignition: true\nplatform: qemu\nconsole: [tty0, ttyS0]\nappend-karg: [a=1, b]\n\
          delete-karg: [c]\ncopy-network: true\nnetwork-dir: /n\nsave-partlabel: ['data,log*']\n\
          save-partindex: [5, 7-]\npreserve-on-error: true\ndest-device: /dev/sda\n",
     );
-    let command = line(&[
-        "-s",
-        "testing",
-        "-u",
-        "http://x/i",
-        "-f",
-        "/i",
-        "--offline",
-        "-a",
-        "aarch64",
-        "--stream-base-url",
-        "http://x/",
-        "--keyring",
-        "/k",
-        "--insecure",
-        "--fetch-retries",
-        "infinite",
-        "-i",
-        "/c.ign",
-        "-I",
-        "http://x/c",
-        "--ignition-hash",
-        "sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
-        "--insecure-ignition",
-        "-p",
-        "qemu",
-        "--console",
-        "tty0",
-        "--console",
-        "ttyS0",
-        "--append-karg",
-        "a=1",
-        "--append-karg",
-        "b",
-        "--delete-karg",
-        "c",
-        "-n",
-        "--network-dir",
-        "/n",
-        "--save-partlabel",
-        "data,log*",
-        "--save-partindex",
-        "5",
-        "--save-partindex",
-        "7-",
-        "--preserve-on-error",
-        "/dev/sda",
-    ]);
+    let command = "-s|testing|-u|http://x/i|-f|/i|--offline|-a|aarch64|--stream-base-url|http://x/|\
+         --mirror|http://m/|--image-digest|\
+         sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881|\
+         --keyring|/k|--keyring-dir|/d|--http-header|A: b|--http-header|C: d|--ca-cert|\
+         /ca|--client-cert|/cc|--client-key|/ck|--insecure|--fetch-retries|infinite|-i|\
+         /c.ign|-I|http://x/c|--ignition-hash|\
+         sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881|\
+         --insecure-ignition|-p|qemu|--console|tty0|--console|ttyS0|--append-karg|a=1|\
+         --append-karg|b|--delete-karg|c|-n|--network-dir|/n|--save-partlabel|data,log*|\
+         --save-partindex|5|--save-partindex|7-|--preserve-on-error|/dev/sda";
+    let command = line(&command.split('|').collect::<Vec<_>>());
     assert_eq!(file, command);
 }
 
@@ -221,6 +188,21 @@ fn options_that_exclude_each_other_are_refused_wherever_they_come_from() {
             "stream: a",
             &["--offline"],
             "--offline cannot be used with --stream",
+        ),
+        (
+            "mirror: [http://x/]",
+            &["--offline"],
+            "--offline cannot be used with --mirror",
+        ),
+        (
+            "mirror: [http://x/]",
+            &["-f", "/i"],
+            "--image-file cannot be used with --mirror",
+        ),
+        (
+            "client-cert: /c",
+            &["-f", "/i"],
+            "--client-cert needs --client-key",
         ),
         (
             "ignition-file: /c",

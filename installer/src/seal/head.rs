@@ -3,6 +3,7 @@
 
 use crate::disk::saved::{Saved, SavedError};
 use crate::disk::{Disk, HEAD, SectorSize};
+use crate::observe::Observer;
 use crate::pipeline::{Chunk, Pipeline};
 use embed::gpt::{self, GptError, Table};
 
@@ -19,8 +20,8 @@ pub(crate) struct Head {
 
 impl Head {
     /// Takes the first chunk, whose size is that of the head.
-    pub(crate) fn take(image: &mut Pipeline) -> Result<Self, SealError> {
-        let chunk = image.next().map_err(SealError::Image)?;
+    pub(crate) fn take(image: &mut Pipeline, observer: &dyn Observer) -> Result<Self, SealError> {
+        let chunk = image.next(observer).map_err(SealError::Image)?;
         let bytes = chunk.as_deref().unwrap_or_default();
         let sector = gpt::sector_size_of_image(bytes);
         let table = match sector {

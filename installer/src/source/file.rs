@@ -16,6 +16,7 @@ pub(super) fn open(path: &Path) -> Result<ImageStream, SourceError> {
         signature: signature_of(path)?,
         digest: None,
         sector_size: None,
+        remote: None,
     })
 }
 

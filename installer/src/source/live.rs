@@ -39,6 +39,7 @@ fn open_described(path: &Path) -> Result<ImageStream, SourceError> {
             authority: DigestAuthority::LiveMedium,
         }),
         sector_size: Some(medium.image.sector_size),
+        remote: None,
     })
 }
 

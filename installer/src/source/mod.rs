@@ -4,6 +4,7 @@
 //! Opening finds the signature too, and reads no byte of the image. Nothing is verified or
 //! decoded here.
 
+mod error;
 mod file;
 pub(crate) mod http;
 mod live;
@@ -12,14 +13,16 @@ pub mod stream_metadata;
 use std::fmt;
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::mpsc::Receiver;
 
 use embed::digest::Sha256Digest;
 
-use crate::cancel::{Cancel, Cancelled};
-use crate::observe::Observer;
+use crate::cancel::Cancel;
+use crate::observe::{FetchNotice, Observer};
 
+pub use error::{MirrorFailure, SourceError, Stage};
 pub(crate) use file::open_sized;
-pub use http::Retries;
+pub use http::{Access, ClientIdentity, Header, Retries};
 
 /// The largest signature that is read, bytes.
 const MAX_SIGNATURE: u64 = 1024 * 1024;
@@ -33,8 +36,11 @@ pub enum Location {
     Url {
         /// The image.
         url: String,
-        /// How often a failed request is tried again.
-        retries: Retries,
+        /// Where else it is, in the order in which to ask: a directory if it ends in a slash,
+        /// else the file.
+        mirrors: Vec<String>,
+        /// How servers are talked to.
+        access: Access,
     },
     /// The one artifact that a stream's metadata names.
     Stream(StreamQuery),
@@ -55,8 +61,10 @@ pub struct StreamQuery {
     pub platform: String,
     /// Artifact format, for example `raw.xz`.
     pub format: String,
-    /// How often a failed request is tried again.
-    pub retries: Retries,
+    /// Where else the artifacts are, as in [`Location::Url`].
+    pub mirrors: Vec<String>,
+    /// How servers are talked to.
+    pub access: Access,
 }
 
 /// An opened image: its bytes as published, still compressed and not verified.
@@ -73,6 +81,17 @@ pub struct ImageStream {
     pub digest: Option<ExpectedDigest>,
     /// Sector size in bytes that the source promises, checked again in the image itself.
     pub sector_size: Option<u32>,
+    /// The other end of a reader that comes over the network.
+    pub(crate) remote: Option<Remote>,
+}
+
+/// What is known of a reader that comes over the network, for the thread that waits for it.
+#[derive(Debug)]
+pub(crate) struct Remote {
+    /// Ends the reader's waiting.
+    pub(crate) stop: Cancel,
+    /// What the reader meets.
+    pub(crate) notices: Receiver<FetchNotice>,
 }
 
 impl fmt::Debug for ImageStream {
@@ -127,128 +146,44 @@ pub enum DigestAuthority {
     LiveMedium,
     /// Unsigned stream metadata: an extra check beside the signature, never instead of it.
     StreamMetadata,
+    /// The user, by name: enough by itself.
+    User,
 }
 
-/// Why an image could not be opened or read.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SourceError {
-    /// A local file could not be opened or read.
-    #[error("cannot read {}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// Not an `http` or `https` URL.
-    #[error("`{url}` is not an http or https URL")]
-    Url {
-        /// What was given.
-        url: String,
-    },
-    /// The HTTP client could not be set up (TLS certificates, proxy variables).
-    #[error("cannot set up the HTTP client")]
-    Client(#[source] reqwest::Error),
-    /// The server answered with a status that is no success.
-    #[error("{url} answered with HTTP status {status}")]
-    Status {
-        /// What was fetched.
-        url: String,
-        /// The status.
-        status: u16,
-    },
-    /// No answer came.
-    #[error("cannot fetch {url}")]
-    Transport {
-        /// What was fetched.
-        url: String,
-        /// Why.
-        #[source]
-        source: reqwest::Error,
-    },
-    /// Reading failed on the way.
-    #[error("reading {name} failed after {offset} bytes")]
-    Read {
-        /// Path or URL.
-        name: String,
-        /// Bytes read before.
-        offset: u64,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The source ended at another length than it had promised.
-    #[error("{name} ended after {got} of {want} bytes")]
-    Length {
-        /// Path or URL.
-        name: String,
-        /// Bytes promised.
-        want: u64,
-        /// Bytes given.
-        got: u64,
-    },
-    /// A signature or metadata document larger than any real one.
-    #[error("{name} is larger than {limit} bytes")]
-    TooLarge {
-        /// Path or URL.
-        name: String,
-        /// What is accepted.
-        limit: u64,
-    },
-    /// Stream metadata that is not of the known shape.
-    #[error("stream metadata {url} is not valid")]
-    Metadata {
-        /// The document.
-        url: String,
-        /// Where it is wrong.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// The stream has no such artifact.
-    #[error("stream {stream} has no {platform} image in format {format} for {architecture}")]
-    NoArtifact {
-        /// Stream name.
-        stream: String,
-        /// Architecture asked for.
-        architecture: String,
-        /// Platform asked for.
-        platform: String,
-        /// Format asked for.
-        format: String,
-    },
-    /// The format consists of several files and one image was wanted.
-    #[error("format {format} of stream {stream} consists of {count} artifacts, not of one image")]
-    SeveralArtifacts {
-        /// Stream name.
-        stream: String,
-        /// Format asked for.
-        format: String,
-        /// How many there are.
-        count: usize,
-    },
-    /// This system was not booted from a live medium with an image.
-    #[error("no live medium is described in {}", path.display())]
-    NoMedium {
-        /// Where the description would be.
-        path: PathBuf,
-        /// Why it could not be read.
-        #[source]
-        source: io::Error,
-    },
-    /// The live medium's description is not of the known shape.
-    #[error("the live medium's description {} is not valid", path.display())]
-    Medium {
-        /// The description.
-        path: PathBuf,
-        /// Where it is wrong.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// Asked to stop.
-    #[error(transparent)]
-    Cancelled(#[from] Cancelled),
+/// What is published and what the user wants are two different files.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} is published with sha256 {published}, which is not the wanted {wanted}")]
+pub struct OtherDigest {
+    /// Path or URL.
+    pub name: String,
+    /// The digest that its publisher tells.
+    pub published: Sha256Digest,
+    /// The digest that the user gave.
+    pub wanted: Sha256Digest,
+}
+
+impl ExpectedDigest {
+    /// The digest that the user wants `name` to have, if any, over the published one.
+    pub(crate) fn choose(
+        name: &str,
+        published: Option<Self>,
+        wanted: Option<Sha256Digest>,
+    ) -> Result<Option<Self>, Box<OtherDigest>> {
+        let Some(wanted) = wanted else {
+            return Ok(published);
+        };
+        match published.map(|published| published.sha256) {
+            Some(published) if published != wanted => Err(Box::new(OtherDigest {
+                name: name.to_owned(),
+                published,
+                wanted,
+            })),
+            _ => Ok(Some(Self {
+                sha256: wanted,
+                authority: DigestAuthority::User,
+            })),
+        }
+    }
 }
 
 impl Location {
@@ -260,9 +195,14 @@ impl Location {
     ) -> Result<ImageStream, SourceError> {
         match self {
             Self::File(path) => file::open(path),
-            Self::Url { url, retries } => {
-                let artifact = stream_metadata::Artifact::at(url)?;
-                http::Fetcher::new(*retries, observer, cancel)?.open(&artifact)
+            Self::Url {
+                url,
+                mirrors,
+                access,
+            } => {
+                let places = stream_metadata::Artifact::at(url)?.with_mirrors(mirrors)?;
+                let named = named(Some(url.as_str()), mirrors);
+                http::Fetcher::new(access, &named, observer, cancel)?.open(&places)
             }
             Self::Stream(query) => stream_metadata::open(query, observer, cancel),
             Self::LiveMedium => live::open(),
@@ -274,11 +214,22 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
-            Self::Url { url, .. } => f.write_str(url),
+            Self::Url { url, .. } => match reqwest::Url::parse(url) {
+                Ok(url) => f.write_str(&http::shown(&url)),
+                Err(_) => f.write_str(url),
+            },
             Self::Stream(q) => write!(f, "stream {} ({}, {})", q.stream, q.platform, q.format),
             Self::LiveMedium => f.write_str("the live medium"),
         }
     }
+}
+
+/// The URLs that the user named.
+pub(crate) fn named<'u>(first: Option<&'u str>, mirrors: &'u [String]) -> Vec<&'u str> {
+    first
+        .into_iter()
+        .chain(mirrors.iter().map(String::as_str))
+        .collect()
 }
 
 /// Reads all of `reader` unless it holds more than `limit` bytes.

@@ -7,10 +7,15 @@ use std::collections::BTreeMap;
 use embed::digest::Sha256Digest;
 use serde::Deserialize;
 
-use super::http::{Fetcher, signature_url};
-use super::{DigestAuthority, ExpectedDigest, ImageStream, Retries, SourceError, StreamQuery};
+use super::http::{Fetcher, on_mirror, signature_url};
+use super::{
+    Access, DigestAuthority, ExpectedDigest, ImageStream, SourceError, StreamQuery, named,
+};
 use crate::cancel::Cancel;
 use crate::observe::Observer;
+
+/// Where the metadata is unless the user names another place.
+pub const DEFAULT_BASE_URL: &str = "https://builds.coreos.fedoraproject.org/streams/";
 
 /// The largest metadata document that is read, bytes.
 const MAX_METADATA: u64 = 16 * 1024 * 1024;
@@ -62,6 +67,20 @@ impl Artifact {
         })
     }
 
+    /// This file's places: its own, and then those on `mirrors`.
+    pub(crate) fn with_mirrors(&self, mirrors: &[String]) -> Result<Vec<Self>, SourceError> {
+        let mut places = vec![self.clone()];
+        for mirror in mirrors {
+            let location = on_mirror(mirror, &self.location)?;
+            places.push(Self {
+                signature: signature_url(&location)?,
+                location,
+                sha256: self.sha256,
+            });
+        }
+        Ok(places)
+    }
+
     pub(crate) fn expected_digest(&self) -> Option<ExpectedDigest> {
         let authority = DigestAuthority::StreamMetadata;
         self.sha256
@@ -74,11 +93,13 @@ impl StreamMetadata {
     pub fn fetch(
         base_url: &str,
         stream: &str,
-        retries: Retries,
+        access: &Access,
         observer: &dyn Observer,
         cancel: &Cancel,
     ) -> Result<Self, SourceError> {
-        fetch_with(&Fetcher::new(retries, observer, cancel)?, base_url, stream)
+        let named = named(named_base(base_url), &[]);
+        let fetcher = Fetcher::new(access, &named, observer, cancel)?;
+        fetch_with(&fetcher, base_url, stream)
     }
 
     /// All artifacts of a format, by type.
@@ -112,6 +133,18 @@ impl StreamMetadata {
     }
 }
 
+/// The base URL, if it is the user's choice.
+fn named_base(base_url: &str) -> Option<&str> {
+    Some(base_url).filter(|url| *url != DEFAULT_BASE_URL)
+}
+
+impl StreamQuery {
+    /// The URLs that the user named.
+    pub(crate) fn named(&self) -> Vec<&str> {
+        named(named_base(&self.base_url), &self.mirrors)
+    }
+}
+
 pub(crate) fn fetch_with(
     fetcher: &Fetcher<'_>,
     base_url: &str,
@@ -128,9 +161,9 @@ pub(super) fn open(
     observer: &dyn Observer,
     cancel: &Cancel,
 ) -> Result<ImageStream, SourceError> {
-    let fetcher = Fetcher::new(query.retries, observer, cancel)?;
+    let fetcher = Fetcher::new(&query.access, &query.named(), observer, cancel)?;
     let metadata = fetch_with(&fetcher, &query.base_url, &query.stream)?;
-    fetcher.open(metadata.image(query)?)
+    fetcher.open(&metadata.image(query)?.with_mirrors(&query.mirrors)?)
 }
 
 #[cfg(test)]
@@ -152,8 +185,45 @@ mod tests {
             architecture: "x86_64".into(),
             platform: "metal".into(),
             format: format.into(),
-            retries: Retries::Count(0),
+            mirrors: vec!["http://m/d/".into(), "http://n/other.xz?t=1".into()],
+            access: Access::default(),
         }
+    }
+
+    #[test]
+    fn a_mirror_is_a_directory_or_a_file_and_has_the_signature_beside_it() {
+        let metadata: StreamMetadata = serde_json::from_str(DOC).unwrap();
+        let query = query("raw.xz");
+        let places = metadata
+            .image(&query)
+            .unwrap()
+            .with_mirrors(&query.mirrors)
+            .unwrap();
+        let urls: Vec<_> = places
+            .iter()
+            .map(|p| (p.location.as_str(), p.signature.as_str()))
+            .collect();
+        assert_eq!(
+            urls,
+            [
+                ("http://h/i.raw.xz", "http://h/i.raw.xz.sig"),
+                ("http://m/d/i.raw.xz", "http://m/d/i.raw.xz.sig"),
+                ("http://n/other.xz?t=1", "http://n/other.xz.sig?t=1"),
+            ]
+        );
+        assert!(
+            places
+                .iter()
+                .all(|p| p.sha256 == Some(Sha256Digest::of(b"")))
+        );
+    }
+
+    #[test]
+    fn headers_are_for_servers_that_the_user_named() {
+        let mut query = query("raw.xz");
+        assert_eq!(query.named()[0], "http://h/streams/");
+        query.base_url = DEFAULT_BASE_URL.into();
+        assert_eq!(query.named(), ["http://m/d/", "http://n/other.xz?t=1"]);
     }
 
     #[test]

@@ -189,14 +189,26 @@ fn kargs(error: &KargsError) -> Option<&'static str> {
 
 fn verify(error: &VerifyError) -> Option<&'static str> {
     match error {
-        VerifyError::NoSignature { .. } => {
-            Some("put the signature there, or install without one with `--insecure`")
-        }
+        VerifyError::NoSignature { .. } => Some(
+            "put the signature there, give the image's `--image-digest`, or trust it with `--insecure`",
+        ),
         VerifyError::BadSignature { .. } | VerifyError::NotASignature { .. } => {
             Some("fetch the image and its `.sig` again, from the same place")
         }
         VerifyError::UnknownKey { .. } => {
             Some("if you trust that key, give its public key file with `--keyring`")
+        }
+        VerifyError::ExpiredKey { .. } => {
+            Some("look at this machine's clock; else take a newer image, signed by a current key")
+        }
+        VerifyError::ExpiredSignature { .. } => {
+            Some("look at this machine's clock; else fetch a newer `.sig`")
+        }
+        VerifyError::RevokedKey { .. } => {
+            Some("its owner no longer vouches for it; take an image signed by a current key")
+        }
+        VerifyError::OtherDigest(_) => {
+            Some("give the digest of the file as published, not of the unpacked image")
         }
         VerifyError::Digest { .. } => Some("fetch the image again; it was damaged or replaced"),
         VerifyError::Engine(_) => Some("install the `gpg` program"),
@@ -213,8 +225,17 @@ fn source(error: &SourceError) -> Option<&'static str> {
         SourceError::NoArtifact { .. } => {
             Some("`coreos-installer list-stream` shows what there is")
         }
-        SourceError::Transport { .. } => {
+        SourceError::Transport { .. } | SourceError::Stalled { .. } => {
             Some("check the network; `--fetch-retries infinite` keeps trying until it works")
+        }
+        SourceError::Changed { .. } | SourceError::ChangedLength { .. } => {
+            Some("start again, with the new file's signature")
+        }
+        SourceError::Certificate { .. } => {
+            Some("keys are PKCS #8: `openssl pkcs8 -topk8 -nodes -in KEY` converts others")
+        }
+        SourceError::Read { .. } => {
+            Some("`--fetch-retries N` goes on where a transfer broke off; `--mirror URL` elsewhere")
         }
         _ => None,
     }

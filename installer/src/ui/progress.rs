@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use embed::progress::Progress;
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::observe::{Observer, RetryNotice};
+use crate::observe::{FetchNotice, Observer};
 use crate::plan::ProgressForm;
 use crate::ui;
 
@@ -76,13 +76,19 @@ impl Observer for Watcher {
         }
     }
 
-    fn retry(&self, notice: &RetryNotice<'_>) {
-        let text = format!(
-            "retrying {} in {}: {}",
-            notice.url,
-            HumanDuration(notice.delay),
-            notice.reason
-        );
+    fn fetch(&self, notice: &FetchNotice) {
+        let text = match notice {
+            FetchNotice::Retry { url, reason, delay } => {
+                format!("retrying {url} in {}: {reason}", HumanDuration(*delay))
+            }
+            FetchNotice::Mirror { url, reason, next } => {
+                format!("going on with {next}, as {url} failed: {reason}")
+            }
+            FetchNotice::Again { url, bytes } => format!(
+                "{url} cannot go on where it broke off: comparing the first {} again",
+                HumanBytes(*bytes)
+            ),
+        };
         match &*self.0.borrow() {
             Form::Bar(bar) => bar.suspend(|| ui::warn(&text)),
             _ => ui::warn(&text),

@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 
 use gpgme::{Context, Data, Error, Protocol, VerificationResult};
 use tempfile::TempDir;
@@ -57,6 +58,11 @@ impl Refusal {
 impl Gpg {
     /// Makes the home and imports the keys.
     pub(super) fn new(keyring: &Keyring) -> Result<Self, VerifyError> {
+        Self::with_files(keyring.read()?)
+    }
+
+    /// Makes the home and imports the keys of these files.
+    pub(super) fn with_files(files: Vec<(PathBuf, Vec<u8>)>) -> Result<Self, VerifyError> {
         let home = tempfile::Builder::new()
             .prefix("coreos-installer-gpg-")
             .permissions(fs::Permissions::from_mode(0o700))
@@ -65,7 +71,7 @@ impl Gpg {
         fs::write(home.path().join("gpg.conf"), CONFIG).map_err(VerifyError::Home)?;
         let mut gpg = Self { home, keys: 0 };
         let mut context = gpg.context().map_err(VerifyError::Engine)?;
-        for (path, bytes) in keyring.read()? {
+        for (path, bytes) in files {
             let imported = context.import(&bytes).map_err(VerifyError::Engine)?;
             let count = imported.imports().count();
             if count == 0 {
@@ -74,6 +80,11 @@ impl Gpg {
             gpg.keys += count;
         }
         Ok(gpg)
+    }
+
+    /// The keys in the home.
+    pub(super) fn keys(&self) -> Result<Vec<gpgme::Key>, Error> {
+        self.context()?.keys()?.collect()
     }
 
     fn context(&self) -> Result<Context, Error> {

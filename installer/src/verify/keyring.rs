@@ -19,6 +19,7 @@ const MAX_KEY_FILE: u64 = 16 * 1024 * 1024;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keyring {
     dirs: Vec<PathBuf>,
+    named_dirs: Vec<PathBuf>,
     files: Vec<PathBuf>,
 }
 
@@ -40,6 +41,13 @@ impl Keyring {
         self
     }
 
+    /// Adds every regular file of a directory that must be there (`--keyring-dir`).
+    #[must_use]
+    pub fn with_named_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.named_dirs.push(path.into());
+        self
+    }
+
     /// Adds a file that must be there (`--keyring`).
     #[must_use]
     pub fn with_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -51,7 +59,13 @@ impl Keyring {
     pub(super) fn read(&self) -> Result<Vec<(PathBuf, Vec<u8>)>, VerifyError> {
         let mut paths = Vec::new();
         for dir in &self.dirs {
-            paths.extend(list(dir)?);
+            match list(dir) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                found => paths.extend(found.map_err(|e| unreadable(dir, e))?),
+            }
+        }
+        for dir in &self.named_dirs {
+            paths.extend(list(dir).map_err(|e| unreadable(dir, e))?);
         }
         paths.extend(self.files.iter().cloned());
         paths
@@ -61,19 +75,17 @@ impl Keyring {
     }
 }
 
-fn list(dir: &Path) -> Result<Vec<PathBuf>, VerifyError> {
-    let at = |source| VerifyError::KeyFile {
-        path: dir.to_owned(),
+fn unreadable(path: &Path, source: io::Error) -> VerifyError {
+    VerifyError::KeyFile {
+        path: path.to_owned(),
         source,
-    };
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(at(error)),
-    };
+    }
+}
+
+fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(at)?.path();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
         if path.is_file() {
             paths.push(path);
         }
@@ -83,10 +95,7 @@ fn list(dir: &Path) -> Result<Vec<PathBuf>, VerifyError> {
 }
 
 fn read_key_file(path: &Path) -> Result<Vec<u8>, VerifyError> {
-    let at = |source| VerifyError::KeyFile {
-        path: path.to_owned(),
-        source,
-    };
+    let at = |source| unreadable(path, source);
     if fs::metadata(path).map_err(at)?.len() > MAX_KEY_FILE {
         return Err(at(io::ErrorKind::FileTooLarge.into()));
     }
@@ -126,11 +135,17 @@ mod tests {
     }
 
     #[test]
-    fn a_named_file_must_exist() {
-        let error = Keyring::empty()
-            .with_file("/nonexistent.gpg")
-            .read()
-            .unwrap_err();
-        assert!(matches!(error, VerifyError::KeyFile { .. }), "{error:?}");
+    fn a_named_file_or_directory_must_exist() {
+        let missing = "/nonexistent.gpg";
+        for keyring in [
+            Keyring::empty().with_file(missing),
+            Keyring::empty().with_named_dir(missing),
+        ] {
+            let error = keyring.read().unwrap_err();
+            assert!(
+                matches!(&error, VerifyError::KeyFile { path, .. } if path == Path::new(missing)),
+                "{error:?}"
+            );
+        }
     }
 }

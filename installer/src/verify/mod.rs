@@ -6,6 +6,7 @@
 
 mod gpg;
 mod keyring;
+mod keys;
 mod running;
 
 use std::io;
@@ -13,9 +14,10 @@ use std::path::PathBuf;
 
 use embed::digest::Sha256Digest;
 
-use crate::source::{DigestAuthority, ImageStream, Signature};
+use crate::source::{DigestAuthority, ImageStream, OtherDigest, Signature};
 
 pub use keyring::{ADMIN_DIR, Keyring, SYSTEM_DIR};
+pub use keys::{Key, list_keys};
 pub(crate) use running::{Feed, Running};
 
 /// What to do about an absent signature. A signature that is there is always checked, and must
@@ -38,7 +40,7 @@ pub enum Trust {
         /// Fingerprint of the signing key, upper-case hex.
         key: String,
     },
-    /// They have the digest that the live medium's builder wrote down.
+    /// They have the digest that the live medium's builder wrote down, or the user.
     Digest(Sha256Digest),
     /// Nobody vouches for them; the user chose to go on without a signature.
     InsecureChoice,
@@ -140,6 +142,9 @@ pub enum VerifyError {
         /// What it is.
         got: Sha256Digest,
     },
+    /// The user wants another file than the one that is published.
+    #[error(transparent)]
+    OtherDigest(#[from] Box<OtherDigest>),
     /// A key file or directory that cannot be read.
     #[error("cannot read the key file {}", path.display())]
     KeyFile {
@@ -205,7 +210,10 @@ impl Check {
                     signature: signature.clone(),
                 }
             }
-            (Signature::Absent { .. }, Some(DigestAuthority::LiveMedium)) => Basis::Digest,
+            (
+                Signature::Absent { .. },
+                Some(DigestAuthority::LiveMedium | DigestAuthority::User),
+            ) => Basis::Digest,
             (Signature::Absent { looked_at, status }, _) => match policy {
                 SignaturePolicy::TolerateAbsent => Basis::InsecureChoice,
                 SignaturePolicy::Require => {

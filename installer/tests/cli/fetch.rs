@@ -49,7 +49,7 @@ fn an_unsigned_file_is_downloaded_only_when_that_is_accepted() {
         &format!(
             "error: the artifact cannot be verified\n\
              cause: {url} has no signature at {url}.sig (HTTP status 404)\n\
-             hint:  put the signature there, or install without one with `--insecure`\n"
+             hint:  put the signature there, give the image's `--image-digest`, or trust it with `--insecure`\n"
         ),
     );
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);

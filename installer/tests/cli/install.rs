@@ -179,7 +179,7 @@ fn a_missing_image_or_signature_leaves_the_target_alone() {
         1,
         "error: cannot install to TARGET: the disk was not touched\n\
          cause: DIR/i.raw has no signature at DIR/i.raw.sig\n\
-         hint:  put the signature there, or install without one with `--insecure`\n",
+         hint:  put the signature there, give the image's `--image-digest`, or trust it with `--insecure`\n",
     );
 }
 

@@ -3,7 +3,7 @@
 use installer::install::{DiskState, InstallCause, InstallError};
 use installer::pipeline::ImageError;
 use installer::seal::SealError;
-use installer::source::{Location, Retries, SourceError, StreamQuery};
+use installer::source::{Access, Location, Retries, SourceError, StreamQuery};
 use installer::verify::VerifyError;
 
 use crate::disk::{LoopDisk, OLD, assert_unbootable};
@@ -39,7 +39,11 @@ impl Fixture {
         let mut request = request(&self.published, disk);
         request.source = Location::Url {
             url,
-            retries: Retries::Count(retries),
+            mirrors: Vec::new(),
+            access: Access {
+                retries: Retries::Count(retries),
+                ..Access::default()
+            },
         };
         run(request).map(|_| ())
     }
@@ -152,7 +156,7 @@ fn a_redirect_loop_fails_without_retries() {
     assert!(
         matches!(
             error.source,
-            InstallCause::Source(SourceError::Transport { .. })
+            InstallCause::Source(SourceError::Redirects { limit: 10, .. })
         ),
         "{error:?}"
     );
@@ -185,7 +189,8 @@ fn a_stream_names_its_image_and_a_wrong_digest_in_it_is_refused() {
             architecture: "x86_64".into(),
             platform: "metal".into(),
             format: "raw.zst".into(),
-            retries: Retries::Count(0),
+            mirrors: Vec::new(),
+            access: Access::default(),
         });
         match run(request) {
             Ok(_) => assert!(is_good),
@@ -219,10 +224,12 @@ fn a_signed_download_is_kept_with_its_signature_and_not_fetched_again() {
     let request = Request {
         wanted: Wanted::Url {
             url: server.url("/os.zst"),
-            retries: Retries::Count(0),
+            mirrors: Vec::new(),
+            access: Access::default(),
         },
         dir: dir.path().to_owned(),
         form: Form::AsPublished,
+        digest: None,
         policy: installer::verify::SignaturePolicy::Require,
         keyring: installer::verify::Keyring::empty().with_file(&f.published.key),
     };

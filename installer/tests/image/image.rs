@@ -189,6 +189,11 @@ impl Signer {
         self.sign_at(bytes, &["--faked-system-time", "20200101T010000"])
     }
 
+    /// A signature that is good for one second.
+    pub(crate) fn sign_for_a_second(&self, bytes: &[u8]) -> Vec<u8> {
+        self.sign_at(bytes, &["--default-sig-expire", "seconds=1"])
+    }
+
     fn sign_at(&self, bytes: &[u8], clock: &[&str]) -> Vec<u8> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();

@@ -2,6 +2,8 @@
 //! success, and after every kind of failure.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod boot;
 #[cfg(test)]
 mod disk;
@@ -17,6 +19,8 @@ mod keep;
 mod refusals;
 #[cfg(test)]
 mod request;
+#[cfg(test)]
+mod resume;
 #[cfg(test)]
 mod server;
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub(crate) use or_skip;
 pub(crate) fn request<'a>(published: &Published, disk: &LoopDisk) -> Request<'a> {
     Request {
         source: Location::File(published.image.clone()),
+        digest: None,
         policy: SignaturePolicy::Require,
         keyring: Keyring::empty().with_file(&published.key),
         device: disk.node.clone(),

@@ -1,9 +1,10 @@
 //! Signatures: whose, over what, and what is left when they are not good.
 
+use embed::digest::Sha256Digest;
 use installer::install::{DiskState, InstallCause, InstallError};
 use installer::pipeline::ImageError;
 use installer::seal::SealError;
-use installer::verify::{Keyring, SignaturePolicy, Trust, VerifyError};
+use installer::verify::{Keyring, SignaturePolicy, Trust, VerifyError, list_keys};
 
 use crate::disk::{LoopDisk, OLD, assert_unbootable};
 use crate::image::{Published, SIZE, Signer, compress, raw};
@@ -160,4 +161,99 @@ fn a_key_file_without_key_does_not_touch_the_disk() {
         other => panic!("{other:?}"),
     }
     assert_untouched(&error, &disk);
+}
+
+#[test]
+fn a_digest_that_the_user_gives_is_enough_without_a_signature() {
+    let disk = or_skip!("image_digest", LoopDisk::new(DISK, 512));
+    let raw = raw(512);
+    let bytes = compress(&raw, "zst");
+    let published = Published::new("os.zst", &bytes, None, &Signer::new());
+    let digest = Sha256Digest::of(&bytes);
+    let mut named = request(&published, &disk);
+    named.digest = Some(digest);
+    assert_eq!(run(named).unwrap().trust, Trust::Digest(digest));
+    assert!(disk.bytes()[..SIZE] == raw[..]);
+}
+
+#[test]
+fn another_digest_than_the_users_leaves_the_disk_unbootable_whatever_the_signature() {
+    let signer = Signer::new();
+    let bytes = compress(&raw(512), "zst");
+    let signature = signer.sign(&bytes);
+    for signature in [None, Some(signature.as_slice())] {
+        let disk = or_skip!("image_digest_wrong", LoopDisk::new(DISK, 512));
+        let published = Published::new("os.zst", &bytes, signature, &signer);
+        let mut named = request(&published, &disk);
+        named.policy = SignaturePolicy::TolerateAbsent;
+        named.digest = Some(Sha256Digest::of(b"other"));
+        let error = run(named).unwrap_err();
+        match verify_error(&error) {
+            VerifyError::Digest { want, got, .. } => {
+                assert_eq!(*want, Sha256Digest::of(b"other"));
+                assert_eq!(*got, Sha256Digest::of(&bytes));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_unbootable(&disk.bytes(), 512, &[]);
+    }
+}
+
+#[test]
+fn the_users_digest_does_not_make_up_for_a_bad_signature() {
+    let disk = or_skip!("image_digest_bad_sig", LoopDisk::new(DISK, 512));
+    let signer = Signer::new();
+    let bytes = compress(&raw(512), "zst");
+    let published = Published::new("os.zst", &bytes, Some(&signer.sign(b"other")), &signer);
+    let mut named = request(&published, &disk);
+    named.digest = Some(Sha256Digest::of(&bytes));
+    let error = run(named).unwrap_err();
+    assert!(
+        matches!(verify_error(&error), VerifyError::BadSignature { .. }),
+        "{error:?}"
+    );
+    assert_unbootable(&disk.bytes(), 512, &[]);
+}
+
+#[test]
+fn a_signature_that_has_expired_is_refused() {
+    let disk = or_skip!("expired_signature", LoopDisk::new(DISK, 512));
+    let signer = Signer::new();
+    let bytes = compress(&raw(512), "zst");
+    let signature = signer.sign_for_a_second(&bytes);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let published = Published::new("os.zst", &bytes, Some(&signature), &signer);
+    let error = run(request(&published, &disk)).unwrap_err();
+    assert!(
+        matches!(verify_error(&error), VerifyError::ExpiredSignature { .. }),
+        "{error:?}"
+    );
+    assert_unbootable(&disk.bytes(), 512, &[]);
+}
+
+#[test]
+fn keys_are_listed_with_their_state_and_file() {
+    let (good, expired, revoked) = (Signer::new(), Signer::expired(), Signer::new());
+    revoked.revoke();
+    let dir = tempfile::tempdir().unwrap();
+    for (name, signer) in [("a", &good), ("b", &expired), ("c", &revoked)] {
+        let key = signer.public_key(dir.path());
+        std::fs::rename(key, dir.path().join(name)).unwrap();
+    }
+    let keys = list_keys(&Keyring::empty().with_named_dir(dir.path())).unwrap();
+    let states: Vec<_> = keys
+        .iter()
+        .map(|key| (key.expires.as_deref(), key.expired, key.revoked))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            (None, false, false),
+            (Some("2020-01-02"), true, false),
+            (None, false, true)
+        ]
+    );
+    assert_eq!(keys[1].file, dir.path().join("b"));
+    assert_eq!(keys[0].users, ["Image Test <test@example.com>"]);
+    assert_eq!(keys[0].fingerprint.len(), 40);
 }

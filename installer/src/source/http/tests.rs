@@ -3,12 +3,14 @@
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
+use std::time::Duration;
 
 use embed::progress::Progress;
 
 use super::*;
 
-/// Answers each request with the next of `answers` (status and body), then is gone.
+/// Answers each request with the next of `answers` (status and body), then is gone. The body
+/// "cut" is shorter than promised; that of a redirect is also where it leads.
 fn serve(answers: Vec<(u16, &'static str)>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -17,12 +19,16 @@ fn serve(answers: Vec<(u16, &'static str)>) -> String {
             let (mut out, _) = listener.accept().unwrap();
             let lines = BufReader::new(out.try_clone().unwrap()).lines();
             assert!(lines.map_while(Result::ok).any(|line| line.is_empty()));
-            let len = body.len();
+            let len = body.len() + usize::from(body == "cut");
             write!(
                 out,
-                "HTTP/1.1 {status} X\r\nContent-Length: {len}\r\nConnection: close\r\n\r\n{body}"
+                "HTTP/1.1 {status} X\r\nContent-Length: {len}\r\nConnection: close\r\n"
             )
             .unwrap();
+            if status == 302 {
+                write!(out, "Location: {body}\r\n").unwrap();
+            }
+            let _ = write!(out, "\r\n{body}");
         }
     });
     url
@@ -35,17 +41,20 @@ struct Retried(RefCell<Vec<(String, Duration)>>);
 impl Observer for Retried {
     fn event(&self, _: Progress) {}
 
-    fn retry(&self, notice: &RetryNotice<'_>) {
-        self.0
-            .borrow_mut()
-            .push((notice.reason.to_owned(), notice.delay));
+    fn fetch(&self, notice: &FetchNotice) {
+        if let FetchNotice::Retry { reason, delay, .. } = notice {
+            self.0.borrow_mut().push((reason.clone(), *delay));
+        }
     }
 }
 
 fn fetcher<'a>(retries: Retries, observer: &'a Retried, cancel: &'a Cancel) -> Fetcher<'a> {
-    let mut fetcher = Fetcher::new(retries, observer, cancel).unwrap();
-    fetcher.first_delay = Duration::from_millis(1);
-    fetcher
+    let access = Access {
+        retries,
+        first_delay: Duration::from_millis(1),
+        ..Access::default()
+    };
+    Fetcher::new(&access, &[], observer, cancel).unwrap()
 }
 
 #[test]
@@ -111,15 +120,19 @@ fn waiting_for_a_retry_ends_when_asked_to_stop() {
     struct Stop(Cancel);
     impl Observer for Stop {
         fn event(&self, _: Progress) {}
-        fn retry(&self, _: &RetryNotice<'_>) {
+        fn fetch(&self, _: &FetchNotice) {
             self.0.cancel();
         }
     }
     let url = serve(vec![(503, "")]);
     let cancel = Cancel::new();
     let observer = Stop(cancel.clone());
-    let mut fetcher = Fetcher::new(Retries::Infinite, &observer, &cancel).unwrap();
-    fetcher.first_delay = Duration::from_secs(3600);
+    let access = Access {
+        retries: Retries::Infinite,
+        first_delay: Duration::from_secs(3600),
+        ..Access::default()
+    };
+    let fetcher = Fetcher::new(&access, &[], &observer, &cancel).unwrap();
     let error = fetcher.get_small(&url, 10).unwrap_err();
     assert!(matches!(error, SourceError::Cancelled(_)), "{error:?}");
 }
@@ -144,7 +157,7 @@ fn an_opened_image_has_its_length_and_its_signature_or_the_reason_why_not() {
     let artifact = Artifact::at(&format!("{url}/i?token=1")).unwrap();
     assert_eq!(artifact.signature, format!("{url}/i.sig?token=1"));
     let mut stream = fetcher(Retries::Count(0), &observer, &cancel)
-        .open(&artifact)
+        .open(std::slice::from_ref(&artifact))
         .unwrap();
     assert_eq!(stream.length, Some(5));
     let looked_at = artifact.signature;
@@ -167,5 +180,28 @@ fn only_http_and_https_are_fetched() {
             matches!(Artifact::at(url), Err(SourceError::Url { .. })),
             "{url}"
         );
+    }
+}
+
+#[test]
+fn a_document_that_breaks_off_is_fetched_again() {
+    let url = serve(vec![(200, "cut"), (200, "whole")]);
+    let (observer, cancel) = (Retried::default(), Cancel::new());
+    let body = fetcher(Retries::Count(1), &observer, &cancel)
+        .get_small(&url, 10)
+        .unwrap();
+    assert_eq!(body, b"whole");
+    assert!(observer.0.into_inner()[0].0.contains("after 0 bytes"));
+}
+
+#[test]
+fn redirects_to_what_is_no_web_server_are_refused() {
+    for to in ["file:///etc/passwd", "ftp://h/i", "http://", ""] {
+        let url = serve(vec![(302, to)]);
+        let (observer, cancel) = (Retried::default(), Cancel::new());
+        let error = fetcher(Retries::Infinite, &observer, &cancel)
+            .get_small(&url, 10)
+            .unwrap_err();
+        assert!(matches!(error, SourceError::Redirect { .. }), "{error:?}");
     }
 }
