@@ -5,7 +5,31 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One line.
+/// Version of the lines. It grows when a field or stage changes its meaning or goes away; new
+/// fields and stages come without that, so readers skip what they do not know.
+pub const VERSION: u32 = 1;
+
+/// One line as it is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// [`VERSION`] of the program that wrote it.
+    pub version: u32,
+    /// What happened.
+    #[serde(flatten)]
+    pub progress: Progress,
+}
+
+impl Line {
+    /// A line of this version.
+    pub fn new(progress: Progress) -> Self {
+        Self {
+            version: VERSION,
+            progress,
+        }
+    }
+}
+
+/// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "stage",
@@ -47,6 +71,24 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_documented_lines_are_those_that_are_written() {
+        let page = include_str!("../../docs/src/progress.md");
+        let lines: Vec<&str> = page.lines().filter(|line| line.starts_with('{')).collect();
+        let mut stages = Vec::new();
+        for text in &lines {
+            let line: Line = serde_json::from_str(text).unwrap();
+            assert_eq!(line.version, VERSION);
+            assert_eq!(serde_json::to_string(&line).unwrap(), *text);
+            // Readers that know nothing of versions take the same line.
+            let progress: Progress = serde_json::from_str(text).unwrap();
+            assert_eq!(progress, line.progress);
+            stages.push(std::mem::discriminant(&progress));
+        }
+        stages.dedup();
+        assert_eq!(stages.len(), 4);
+    }
 
     #[test]
     fn percent_is_whole_and_bounded() {

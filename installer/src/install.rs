@@ -16,8 +16,12 @@ use crate::observe::Observer;
 use crate::pipeline::{Decoding, ImageError, Pipeline};
 use crate::seal::{Customise, Head, Interim, SealError, Sealed};
 use crate::source::{ExpectedDigest, Location, SourceError};
-use crate::verify::{Check, Keyring, SignaturePolicy, Trust, VerifyError};
+use crate::verify::{Check, Keyring, Means, SignaturePolicy, Trust, VerifyError};
+
+mod rehearsal;
+
 use embed::gpt::{GptError, Table};
+pub use rehearsal::{Rehearsal, rehearse};
 
 /// Edits the boot partition of a freshly written system before its disk becomes bootable.
 pub trait BootEditor: Send {
@@ -184,23 +188,12 @@ pub fn install(
     cancel: &Cancel,
 ) -> Result<Installed, InstallError> {
     let path = request.device.clone();
-    let untouched = |source| InstallError {
-        device: path.clone(),
-        state: DiskState::Untouched,
-        source,
-    };
-    let mut stream = request
-        .source
-        .open(observer, cancel)
-        .map_err(|e| untouched(source_cause(e)))?;
-    stream.digest = ExpectedDigest::choose(&stream.name, stream.digest, request.digest)
-        .map_err(|e| untouched(InstallCause::Verify(e.into())))?;
-    let check = Check::prepare(&stream, request.policy, &request.keyring)
-        .map_err(|e| untouched(InstallCause::Verify(e)))?;
-    let device = BlockDevice::open(&path).map_err(|e| untouched(InstallCause::Target(e)))?;
-    let saved =
-        Saved::select(&device, &request.save).map_err(|e| untouched(InstallCause::Saved(e)))?;
-    let image = Pipeline::start(stream, check, Decoding::Detect, cancel);
+    let Prepared {
+        device,
+        saved,
+        image,
+        ..
+    } = prepare(&request, observer, cancel)?;
     let name = image.name().to_owned();
     let mut editor = request.boot.map(|editor| MountedBoot {
         device: path.clone(),
@@ -222,6 +215,54 @@ pub fn install(
         size: sealed.size,
         saved: sealed.saved,
         reread,
+    })
+}
+
+fn untouched(device: &Path, source: InstallCause) -> InstallError {
+    InstallError {
+        device: device.to_owned(),
+        state: DiskState::Untouched,
+        source,
+    }
+}
+
+/// A checked target and an image on its way.
+struct Prepared {
+    device: BlockDevice,
+    saved: Saved,
+    image: Pipeline,
+    means: Means,
+}
+
+/// Everything that is checked before the image's first byte.
+#[expect(
+    clippy::result_large_err,
+    reason = "made once in a program's life, and matched on by its fields"
+)]
+fn prepare(
+    request: &Request<'_>,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<Prepared, InstallError> {
+    let untouched = |source| untouched(&request.device, source);
+    let mut stream = request
+        .source
+        .open(observer, cancel)
+        .map_err(|e| untouched(source_cause(e)))?;
+    stream.digest = ExpectedDigest::choose(&stream.name, stream.digest, request.digest)
+        .map_err(|e| untouched(InstallCause::Verify(e.into())))?;
+    let check = Check::prepare(&stream, request.policy, &request.keyring)
+        .map_err(|e| untouched(InstallCause::Verify(e)))?;
+    let means = check.means();
+    let device =
+        BlockDevice::open(&request.device).map_err(|e| untouched(InstallCause::Target(e)))?;
+    let saved =
+        Saved::select(&device, &request.save).map_err(|e| untouched(InstallCause::Saved(e)))?;
+    Ok(Prepared {
+        image: Pipeline::start(stream, check, Decoding::Detect, cancel),
+        device,
+        saved,
+        means,
     })
 }
 
@@ -259,14 +300,23 @@ impl Target<'_> {
         editor: Option<&mut dyn Customise>,
         observer: &dyn Observer,
     ) -> Result<Sealed, InstallError> {
-        let head = Head::take(&mut image, observer)
-            .and_then(|head| head.check(self.disk, self.saved).map(|()| head))
-            .map_err(|e| self.error(DiskState::Untouched, e))?;
+        let head = self.head(&mut image, observer)?;
         observer.event(Progress::Started {
             target: self.path.display().to_string(),
         });
         self.write(head, image, editor, observer)
             .map_err(|error| self.error(self.clear(), error))
+    }
+
+    /// Takes the image's head and looks whether the rest can go to the disk.
+    #[expect(
+        clippy::result_large_err,
+        reason = "made once in a program's life, and matched on by its fields"
+    )]
+    fn head(&self, image: &mut Pipeline, observer: &dyn Observer) -> Result<Head, InstallError> {
+        Head::take(image, observer)
+            .and_then(|head| head.check(self.disk, self.saved).map(|()| head))
+            .map_err(|e| self.error(DiskState::Untouched, e))
     }
 
     fn write(

@@ -2,20 +2,20 @@
 //! before the disk is touched looked at first.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use embed::contract::run;
 use embed::ignition::Config;
 
 use super::config::{DeliveryArgs, Doubt};
-use super::{CliError, files};
+use super::{CliError, dry_run, files};
 use crate::cancel::Cancel;
-use crate::disk::{self, SectorSize};
+use crate::disk::{self, SectorSize, choose, disks};
 use crate::firstboot::{Console, FirstBoot, Keyfiles};
 use crate::install::{self, BootEditor, Installed, OnError, Request};
 use crate::observe::Observer;
-use crate::plan::{ConfigSource, ImageChoice, Options, Plan, ProgressForm};
+use crate::plan::{ConfigSource, ImageChoice, Options, Plan, ProgressForm, Target};
 use crate::source::stream_metadata::DEFAULT_BASE_URL;
 use crate::source::{Location, StreamQuery, http};
 use crate::ui::{self, progress};
@@ -39,13 +39,18 @@ const MAX_CONFIG: u64 = 64 * 1024 * 1024;
 pub(super) fn run(options: Options) -> Result<()> {
     let options = options.with_config_files()?;
     hint_at_console(&options.append_karg);
+    if let Some(path) = &options.log_file {
+        ui::log_to(path)?;
+    }
+    let dry_run = options.dry_run;
     let form = options.progress.unwrap_or(ProgressForm::Auto);
     let plan = options.resolve(Path::new(run::MEDIUM).exists())?;
     let watcher = progress::Watcher::new(form);
     let cancel = ui::cancel_on_signals()?;
 
     let first_boot = first_boot(&plan, &watcher, &cancel)?;
-    let source = location(&plan)?;
+    let device = device(&plan.target)?;
+    let source = location(&plan, &device)?;
     let mut editor = |boot: &Path| {
         first_boot
             .apply(boot)
@@ -57,7 +62,7 @@ pub(super) fn run(options: Options) -> Result<()> {
         digest: plan.image_digest,
         policy: super::policy(plan.insecure),
         keyring: super::keyring(plan.keyrings.clone(), plan.keyring_dirs.clone()),
-        device: plan.target.clone(),
+        device: device.clone(),
         save: plan.save.clone(),
         boot: wanted.then_some(&mut editor as &mut dyn BootEditor),
         on_error: if plan.preserve_on_error {
@@ -66,9 +71,14 @@ pub(super) fn run(options: Options) -> Result<()> {
             OnError::Clear
         },
     };
+    if dry_run {
+        let rehearsal = install::rehearse(&request, &watcher, &cancel);
+        watcher.finish();
+        return files::report(dry_run::describe(&rehearsal?, &first_boot).as_bytes());
+    }
     let installed = install::install(request, &watcher, &cancel);
     watcher.finish();
-    tell(&installed?, &plan.target);
+    tell(&installed?, &device);
     Ok(())
 }
 
@@ -144,7 +154,19 @@ fn config(plan: &Plan, observer: &dyn Observer, cancel: &Cancel) -> Result<Optio
     delivery.take(&name, bytes, Doubt::Refuse).map(Some)
 }
 
-fn location(plan: &Plan) -> Result<Location> {
+/// The disk that is meant.
+fn device(target: &Target) -> Result<PathBuf> {
+    match target {
+        Target::Device(device) => Ok(device.clone()),
+        Target::Match(rules) => {
+            let device = choose(rules, &disks().context("listing the disks")?)?;
+            ui::tell(&format!("the disk is {}", device.display()));
+            Ok(device)
+        }
+    }
+}
+
+fn location(plan: &Plan, device: &Path) -> Result<Location> {
     Ok(match plan.image.clone() {
         ImageChoice::File(path) => Location::File(path),
         ImageChoice::Url(url) => Location::Url {
@@ -162,7 +184,7 @@ fn location(plan: &Plan) -> Result<Location> {
             stream: name,
             architecture: architecture.unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
             platform: "metal".to_owned(),
-            format: match disk::sector_size_of(&plan.target)? {
+            format: match disk::sector_size_of(device)? {
                 SectorSize::B4096 => "4k.raw.xz".to_owned(),
                 SectorSize::B512 => "raw.xz".to_owned(),
             },

@@ -4,12 +4,14 @@
 //! Options, semantics and error phrases are those of upstream's coreos-installer, which scripts in
 //! the field rely on.
 
+mod access;
 mod butane;
 mod config;
 mod customize;
 mod dev;
-mod access;
+mod disks;
 mod download;
+mod dry_run;
 mod files;
 mod ignition;
 mod install;
@@ -61,6 +63,9 @@ enum Command {
     Download(download::DownloadArgs),
     /// List the images that a stream offers
     ListStream(list_stream::ListStreamArgs),
+    /// List this machine's disks, what is on them and who uses them
+    #[command(after_help = disks::EXAMPLES)]
+    Disks(disks::DisksArgs),
     /// Look at the keys whose signatures count
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -90,6 +95,7 @@ impl Command {
             Self::Install(options) => install::run(*options),
             Self::Download(args) => args.run(),
             Self::ListStream(args) => args.run(),
+            Self::Disks(args) => args.run(),
             Self::Keys(command) => command.run(),
             Self::Iso(command) => command.run(),
             Self::Pxe(command) => command.run(),

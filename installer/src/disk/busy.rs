@@ -58,8 +58,8 @@ impl fmt::Display for Use {
 /// Where the kernel tells about itself.
 #[derive(Clone, Debug)]
 pub(super) struct Kernel {
-    sys: PathBuf,
-    proc: PathBuf,
+    pub(super) sys: PathBuf,
+    pub(super) proc: PathBuf,
 }
 
 impl Default for Kernel {
@@ -89,7 +89,7 @@ impl Node {
 }
 
 /// The device node of a sysfs directory or name; the kernel writes `!` for `/` in names.
-fn dev_path(dir: &Path) -> PathBuf {
+pub(super) fn dev_path(dir: &Path) -> PathBuf {
     let name = dir
         .file_name()
         .unwrap_or_default()
@@ -204,7 +204,7 @@ fn is_path_of(path: &str, node: &Node) -> bool {
 }
 
 /// Entries of a directory, sorted; none if it is missing.
-fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,

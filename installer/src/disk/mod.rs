@@ -6,7 +6,10 @@
 
 pub(crate) mod aligned;
 pub(crate) mod busy;
+pub(crate) mod choose;
+pub(crate) mod content;
 pub(crate) mod device;
+pub(crate) mod inventory;
 pub(crate) mod label;
 pub(crate) mod mount;
 pub(crate) mod saved;
@@ -17,8 +20,11 @@ pub(crate) mod zero;
 use std::io;
 
 pub use busy::Use;
+pub use choose::{ChooseError, DiskRule, DiskRuleError, choose};
+pub use content::{Content, Held, PartitionContent, TableKind};
 pub use device::{BlockDevice, TargetError, sector_size_of};
 pub use embed::gpt::{GptError, SectorSize};
+pub use inventory::{DiskInfo, disks};
 pub use mount::BootError;
 pub use saved::{SaveFilter, SaveFilterError, SavedError};
 

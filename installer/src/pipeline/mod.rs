@@ -150,6 +150,11 @@ impl Pipeline {
         &self.name
     }
 
+    /// Size of the source, if it tells it.
+    pub(crate) fn total(&self) -> Option<u64> {
+        self.total
+    }
+
     /// How far the source was read.
     pub(crate) fn progress(&self) -> Progress {
         Progress::Copying {

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use embed::digest::{Sha256Digest, TypedDigest};
 use embed::kargs::Edit;
 
-use crate::disk::{SaveFilter, SaveFilterError};
+use crate::disk::{DiskRule, SaveFilter, SaveFilterError};
 use crate::firstboot::{Console, FirstbootArgs};
 use crate::source::Access;
 
@@ -138,13 +138,22 @@ pub enum ConfigSource {
     Url(String),
 }
 
+/// Which disk is written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The one with this device node.
+    Device(PathBuf),
+    /// The only one for which all these rules hold.
+    Match(Vec<DiskRule>),
+}
+
 /// What an install will do.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Where the image comes from.
     pub image: ImageChoice,
     /// Disk to write to.
-    pub target: PathBuf,
+    pub target: Target,
     /// Where else the image is.
     pub mirrors: Vec<String>,
     /// Digest that the image must have as published.

@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use embed::digest::{DigestError, Sha256Digest, TypedDigest};
 use serde::{Deserialize, Deserializer};
 
+use crate::disk::DiskRule;
 use crate::firstboot::{Console, FirstbootArgs};
 use crate::source::{Header, Retries};
 
@@ -139,6 +140,13 @@ pub struct Options {
     #[arg(long, value_name = "DIR", help_heading = "System", value_hint = ValueHint::DirPath)]
     pub network_dir: Option<PathBuf>,
 
+    /// Install to the one disk with this property, KEY=VALUE [repeatable]
+    ///
+    /// Instead of naming the disk. All rules must hold, for exactly one disk. Keys: serial, wwn,
+    /// model, transport and path (patterns), size (`>=100GiB`, `<2TB`, `1TB..2TB`), sector-size,
+    /// rotational and removable (`yes` or `no`). `coreos-installer disks` shows them.
+    #[arg(long, value_name = "RULE", help_heading = "Disk")]
+    pub dest_match: Vec<DiskRule>,
     /// Keep partitions by label, for example `data*,log` [repeatable]
     #[arg(long, value_name = "GLOB", help_heading = "Disk")]
     pub save_partlabel: Vec<String>,
@@ -154,13 +162,20 @@ pub struct Options {
     #[arg(long, help_heading = "Disk")]
     pub preserve_on_error: bool,
 
+    /// Check everything, print what would be done, and write nothing
+    #[arg(long)]
+    #[serde(skip)]
+    pub dry_run: bool,
+    /// Append what is said to this file too, with the time
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub log_file: Option<PathBuf>,
     /// How progress is shown [default: auto]
     #[arg(long, value_name = "FORM", value_enum)]
     #[serde(skip)]
     pub progress: Option<ProgressForm>,
 
     /// Disk to install to, for example /dev/sda
-    #[arg(required_unless_present = "config_file", value_hint = ValueHint::AnyPath)]
+    #[arg(required_unless_present_any = ["config_file", "dest_match"], value_hint = ValueHint::AnyPath)]
     pub dest_device: Option<PathBuf>,
 }
 

@@ -7,7 +7,7 @@ use embed::kargs::{Edit, Kargs};
 use crate::disk::{SaveFilter, SaveFilterError};
 use crate::source::{Access, ClientIdentity};
 
-use super::{ConfigSource, ImageChoice, NETWORK_DIR, Options, Plan, PlanError};
+use super::{ConfigSource, ImageChoice, NETWORK_DIR, Options, Plan, PlanError, Target};
 
 /// Stream that is installed when nothing else is asked for.
 const DEFAULT_STREAM: &str = "stable";
@@ -24,10 +24,19 @@ impl Options {
                 .unwrap_or_else(|| PathBuf::from(NETWORK_DIR))
         });
         let save = self.save_filters()?;
+        exclusive(&[
+            ("the destination device", self.dest_device.is_some()),
+            ("--dest-match", !self.dest_match.is_empty()),
+        ])?;
+        let target = match self.dest_device {
+            Some(device) => Target::Device(device),
+            None if self.dest_match.is_empty() => return Err(PlanError::NoTarget),
+            None => Target::Match(self.dest_match),
+        };
         let platform = self.platform.map(|id| word("--platform", id)).transpose()?;
         Ok(Plan {
             image,
-            target: self.dest_device.ok_or(PlanError::NoTarget)?,
+            target,
             mirrors: self.mirror,
             image_digest: self.image_digest,
             keyrings: self.keyring,

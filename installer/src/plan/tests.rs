@@ -38,7 +38,8 @@ fn every_key_of_a_config_file_means_the_same_option() {
          ignition-hash: sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\n\
          insecure-ignition: true\nplatform: qemu\nconsole: [tty0, ttyS0]\nappend-karg: [a=1, b]\n\
          delete-karg: [c]\ncopy-network: true\nnetwork-dir: /n\nsave-partlabel: ['data,log*']\n\
-         save-partindex: [5, 7-]\npreserve-on-error: true\ndest-device: /dev/sda\n",
+         save-partindex: [5, 7-]\npreserve-on-error: true\nlog-file: /l\n\
+         dest-match: [serial=Z1, 'size=>=1GB']\ndest-device: /dev/sda\n",
     );
     let command = "-s|testing|-u|http://x/i|-f|/i|--offline|-a|aarch64|--stream-base-url|http://x/|\
          --mirror|http://m/|--image-digest|\
@@ -49,7 +50,7 @@ fn every_key_of_a_config_file_means_the_same_option() {
          sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881|\
          --insecure-ignition|-p|qemu|--console|tty0|--console|ttyS0|--append-karg|a=1|\
          --append-karg|b|--delete-karg|c|-n|--network-dir|/n|--save-partlabel|data,log*|\
-         --save-partindex|5|--save-partindex|7-|--preserve-on-error|/dev/sda";
+         --save-partindex|5|--save-partindex|7-|--preserve-on-error|--log-file|/l|--dest-match|serial=Z1|--dest-match|size=>=1GB|/dev/sda";
     let command = line(&command.split('|').collect::<Vec<_>>());
     assert_eq!(file, command);
 }
@@ -102,8 +103,13 @@ fn a_second_target_is_refused_even_if_it_is_the_same() {
 }
 
 #[test]
-fn a_target_is_required_only_without_config_files() {
+fn a_target_is_required_only_without_config_files_and_rules() {
     assert!(Line::try_parse_from(["install"]).is_err());
+    let plan = line(&["--dest-match", "serial=Z1"]).resolve(false).unwrap();
+    assert_eq!(
+        plan.target,
+        Target::Match(vec!["serial=Z1".parse().unwrap()])
+    );
     let options = line(&["-c", "/dev/null"]).with_config_files().unwrap();
     assert!(matches!(options.resolve(false), Err(PlanError::NoTarget)));
 }
@@ -117,6 +123,7 @@ fn a_bad_config_file_is_refused_with_its_place() {
         ("insecure: perhaps\n", (1, 11), "bool"),
         ("\n\nconsole: [ttyX]\n", (3, 11), "no console"),
         ("stream: a\nstream: b\n", (2, 1), "stream"),
+        ("dest-match: [size=big]\n", (1, 14), "`big` is no size"),
         ("- a\n", (1, 1), "mapping"),
         ("stream: [\n", (1, 9), "expected string scalar"),
     ] {
@@ -198,6 +205,11 @@ fn options_that_exclude_each_other_are_refused_wherever_they_come_from() {
             "mirror: [http://x/]",
             &["-f", "/i"],
             "--image-file cannot be used with --mirror",
+        ),
+        (
+            "dest-match: [serial=Z1]",
+            &["-f", "/i"],
+            "the destination device cannot be used with --dest-match",
         ),
         (
             "client-cert: /c",

@@ -62,7 +62,7 @@ impl Head {
     }
 
     /// The image's own table.
-    pub(super) fn table(&self) -> Result<&Table, &GptError> {
+    pub(crate) fn table(&self) -> Result<&Table, &GptError> {
         self.table.as_ref()
     }
 

@@ -10,7 +10,7 @@ use embed::network::NetworkError;
 
 use crate::cli::{CliError, MediaError};
 use crate::decode::DecodeError;
-use crate::disk::{BootError, SavedError, TargetError};
+use crate::disk::{BootError, ChooseError, SavedError, TargetError};
 use crate::firstboot::FirstBootError;
 use crate::plan::PlanError;
 use crate::seal::SealError;
@@ -35,6 +35,7 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<&'static str> {
             .or_else(|| of(cause, verify))
             .or_else(|| of(cause, source))
             .or_else(|| of(cause, target))
+            .or_else(|| of(cause, choose))
             .or_else(|| of(cause, saved))
             .or_else(|| of(cause, seal))
             .or_else(|| of(cause, decode))
@@ -245,10 +246,17 @@ fn target(error: &TargetError) -> Option<&'static str> {
     match error {
         TargetError::Busy { .. } => Some("unmount or stop what uses it, or choose another disk"),
         TargetError::NotABlockDevice { .. } | TargetError::Open { .. } => {
-            Some("`lsblk` lists the disks of this machine")
+            Some("`coreos-installer disks` lists the disks of this machine")
         }
         TargetError::Partition { .. } => Some("name the whole disk, for example /dev/sda"),
         _ => None,
+    }
+}
+
+fn choose(error: &ChooseError) -> Option<&'static str> {
+    match error {
+        ChooseError::Several { .. } => Some("add rules until only the disk that is meant matches"),
+        ChooseError::None { .. } => Some("`coreos-installer disks` shows what can be matched"),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod error;
 mod hints;
+mod log;
 pub(crate) mod progress;
 
 use std::process::ExitCode;
@@ -13,6 +14,8 @@ use signal_hook::flag;
 
 use crate::cancel::Cancel;
 use crate::cli::CliError;
+
+pub(crate) use log::log_to;
 
 /// Exit status of a wrong command line or config file.
 pub(crate) const USAGE: u8 = 2;
@@ -46,6 +49,7 @@ pub(crate) fn tell(text: &str) {
 )]
 fn to_stderr(text: &str) {
     eprint!("{text}");
+    log::write(text);
 }
 
 /// A flag that SIGINT and SIGTERM set. A second signal ends the program at once: whenever that

@@ -7,12 +7,12 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use embed::progress::Progress;
+use embed::progress::{Line, Progress};
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::observe::{FetchNotice, Observer};
 use crate::plan::ProgressForm;
-use crate::ui;
+use crate::ui::{self, log};
 
 /// Time between two lines in a log.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
@@ -21,7 +21,11 @@ const LINE_INTERVAL: Duration = Duration::from_secs(5);
 const JSON_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Shows what an operation tells, in the form that was asked for.
-pub(crate) struct Watcher(RefCell<Form>);
+pub(crate) struct Watcher {
+    form: RefCell<Form>,
+    /// Thins out what goes to the log, where the form does not write lines by itself.
+    log: RefCell<Pace>,
+}
 
 enum Form {
     Bar(ProgressBar),
@@ -41,18 +45,22 @@ impl Watcher {
     /// A watcher in `form`; `auto` is a bar on a terminal and lines elsewhere.
     pub(crate) fn new(form: ProgressForm) -> Self {
         let terminal = io::stderr().is_terminal();
-        Self(RefCell::new(match form {
+        let form = match form {
             ProgressForm::Auto if terminal => Form::Bar(bar()),
             ProgressForm::Bar => Form::Bar(bar()),
             ProgressForm::Auto | ProgressForm::Plain => Form::Plain(Pace::new(LINE_INTERVAL)),
             ProgressForm::Json => Form::Json(Pace::new(JSON_INTERVAL)),
             ProgressForm::None => Form::None,
-        }))
+        };
+        Self {
+            form: RefCell::new(form),
+            log: RefCell::new(Pace::new(LINE_INTERVAL)),
+        }
     }
 
     /// Leaves the terminal's line free for what comes next.
     pub(crate) fn finish(&self) {
-        if let Form::Bar(bar) = &*self.0.borrow() {
+        if let Form::Bar(bar) = &*self.form.borrow() {
             bar.finish_and_clear();
         }
     }
@@ -60,7 +68,11 @@ impl Watcher {
 
 impl Observer for Watcher {
     fn event(&self, progress: Progress) {
-        match &mut *self.0.borrow_mut() {
+        let mut log = self.log.borrow_mut();
+        if log::is_on() && !matches!(&*self.form.borrow(), Form::Plain(_)) && log.lets(&progress) {
+            log::write(&sentence(&progress, log.elapsed()));
+        }
+        match &mut *self.form.borrow_mut() {
             Form::Bar(bar) => draw(bar, &progress),
             Form::Plain(pace) => {
                 if pace.lets(&progress) {
@@ -89,7 +101,7 @@ impl Observer for Watcher {
                 HumanBytes(*bytes)
             ),
         };
-        match &*self.0.borrow() {
+        match &*self.form.borrow() {
             Form::Bar(bar) => bar.suspend(|| ui::warn(&text)),
             _ => ui::warn(&text),
         }
@@ -197,7 +209,7 @@ fn rate(bytes: u64, elapsed: Duration) -> Option<u64> {
 
 /// A reader that went away is no reason to stop an install.
 fn json_line(progress: &Progress) {
-    if let Ok(line) = serde_json::to_string(progress) {
+    if let Ok(line) = serde_json::to_string(&Line::new(progress.clone())) {
         let mut stdout = io::stdout().lock();
         let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
     }

@@ -190,7 +190,24 @@ enum Basis {
     InsecureChoice,
 }
 
+/// What an image's bytes will be checked by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Means {
+    /// A signature.
+    pub signature: bool,
+    /// A digest.
+    pub digest: Option<Sha256Digest>,
+}
+
 impl Check {
+    /// What this check will look at.
+    pub(crate) fn means(&self) -> Means {
+        Means {
+            signature: matches!(self.basis, Basis::Signature { .. }),
+            digest: self.digest,
+        }
+    }
+
     /// Decides how `stream` will be verified and prepares it: reads the keys, and refuses a
     /// signature by none of them, and an absent one if `policy` does.
     pub fn prepare(

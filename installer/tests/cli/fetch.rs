@@ -101,3 +101,52 @@ fn a_stream_is_listed_and_what_it_lacks_is_named() {
          hint:  `coreos-installer list-stream` shows what there is\n",
     );
 }
+
+#[test]
+fn a_header_that_is_none_is_refused_without_its_value() {
+    let base = serve(BTreeMap::new());
+    let ran = run(
+        &[
+            "list-stream",
+            "--stream-base-url",
+            &base,
+            "--http-header",
+            "Authorization: Bearer s3cret",
+            "--http-header",
+            "no colon s3cret",
+        ],
+        b"",
+    );
+    ran.fails(1, "error: a header without colon; write `Name: value`\n");
+}
+
+#[test]
+fn every_mirror_is_named_with_its_reason() {
+    let (one, two) = (serve(BTreeMap::new()), serve(BTreeMap::new()));
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let (url, mirror) = (format!("{one}/os.raw"), format!("{two}/d/"));
+    let args = [
+        "download",
+        "--insecure",
+        "-C",
+        path,
+        "-u",
+        &url,
+        "--mirror",
+        &mirror,
+    ];
+    let ran = run(&args, b"");
+    assert_eq!(ran.status, 1);
+    assert_eq!(
+        ran.err,
+        format!(
+            "warning: going on with {two}/d/os.raw, as {url} failed: \
+             {url} answered with HTTP status 404\n\
+             error: cannot fetch the artifact\n\
+             cause: none of 2 places gives the file: {url} answered with HTTP status 404; \
+             {two}/d/os.raw answered with HTTP status 404\n"
+        )
+    );
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}

@@ -191,6 +191,6 @@ fn a_target_that_is_no_disk_is_refused() {
         1,
         "error: cannot install to TARGET: the disk was not touched\n\
          cause: TARGET is not a block device\n\
-         hint:  `lsblk` lists the disks of this machine\n",
+         hint:  `coreos-installer disks` lists the disks of this machine\n",
     );
 }

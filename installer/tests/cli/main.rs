@@ -10,6 +10,8 @@ mod customize;
 #[cfg(test)]
 mod dev;
 #[cfg(test)]
+mod disks;
+#[cfg(test)]
 mod fetch;
 #[cfg(test)]
 mod help;

@@ -6,6 +6,8 @@ mod access;
 #[cfg(test)]
 mod boot;
 #[cfg(test)]
+mod command;
+#[cfg(test)]
 mod disk;
 #[cfg(test)]
 mod formats;

@@ -1,9 +1,13 @@
 //! Transfers that break off: they go on with the right bytes or not at all, and the disk has the
 //! image or does not boot.
 
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
+use embed::progress::Progress;
+use installer::cancel::Cancel;
 use installer::install::{DiskState, InstallCause, InstallError};
+use installer::observe::{FetchNotice, Observer};
 use installer::pipeline::ImageError;
 use installer::seal::SealError;
 use installer::source::{Access, Location, Retries, SourceError, Stage};
@@ -101,6 +105,59 @@ fn a_transfer_cut_at_every_tenth_goes_on_where_it_broke_off() {
     assert_eq!(ranges[0], None);
     let asked: Vec<_> = ranges[1..].iter().flatten().cloned().collect();
     assert_eq!(asked, expected);
+}
+
+/// Remembers what a fetch met.
+#[derive(Default)]
+struct Notices(RefCell<Vec<FetchNotice>>);
+
+impl Observer for Notices {
+    fn event(&self, _: Progress) {}
+
+    fn fetch(&self, notice: &FetchNotice) {
+        self.0.borrow_mut().push(notice.clone());
+    }
+}
+
+#[test]
+fn what_a_transfer_meets_is_told_while_it_runs() {
+    let disk = or_skip!("resume_notices", LoopDisk::new(DISK, 512));
+    let f = fixture();
+    let first = f.server(vec![f.file.cut(f.tenth(4)), Answer::Status(404)]);
+    let second = f.server(vec![f.file.whole()]);
+    let mut request = request(&f.published, &disk);
+    request.source = Location::Url {
+        url: first.url("/os.zst"),
+        mirrors: vec![second.url("/")],
+        access: quick(1),
+    };
+    let notices = Notices::default();
+    installer::install::install(request, &notices, &Cancel::new()).unwrap();
+    f.assert_on(&disk);
+    let notices = notices.0.into_inner();
+    let (url, next) = (first.url("/os.zst"), second.url("/os.zst"));
+    let broken = format!("reading {url} failed after {} bytes: ", f.tenth(4));
+    match &notices[0] {
+        FetchNotice::Retry { url: u, reason, .. } => {
+            assert_eq!(u, &url);
+            assert!(reason.starts_with(&broken), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(
+        notices[1..],
+        [
+            FetchNotice::Mirror {
+                reason: format!("{url} answered with HTTP status 404"),
+                url,
+                next: next.clone(),
+            },
+            FetchNotice::Again {
+                url: next,
+                bytes: f.tenth(4) as u64,
+            },
+        ]
+    );
 }
 
 #[test]

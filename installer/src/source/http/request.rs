@@ -89,7 +89,9 @@ impl Http {
             let response = request.send().map_err(|e| self.no_answer(url, e))?;
             let status = response.status();
             if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
-                here = self.follow(&here, &response)?;
+                let location = response.headers().get(LOCATION);
+                let location = location.and_then(|location| location.to_str().ok());
+                here = self.follow(&here, location.unwrap_or_default())?;
                 continue;
             }
             let wanted = match part {
@@ -111,12 +113,7 @@ impl Http {
         })
     }
 
-    fn follow(&self, from: &Url, response: &Response) -> Result<Url, SourceError> {
-        let location = response
-            .headers()
-            .get(LOCATION)
-            .and_then(|location| location.to_str().ok())
-            .unwrap_or_default();
+    fn follow(&self, from: &Url, location: &str) -> Result<Url, SourceError> {
         let refused = |to: String, reason| SourceError::Redirect {
             url: shown(from),
             to,
@@ -180,4 +177,35 @@ impl Http {
 /// Scheme, host and port.
 fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_to_plain_http_is_refused_only_from_https_and_when_nothing_else_checks() {
+        let mut http = Http::new(&Access::default(), &[], &Cancel::new()).unwrap();
+        let secure = parse("https://h/a").unwrap();
+        let plain = parse("http://h/a").unwrap();
+        assert_eq!(http.follow(&secure, "http://h/b").unwrap().scheme(), "http");
+        http.downgrade = Downgrade::Refuse;
+        let error = http.follow(&secure, "http://h/b").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "https://h/a redirects to http://h/b, which is not followed: \
+             nothing would check what comes by plain http"
+        );
+        assert_eq!(http.follow(&secure, "b").unwrap().as_str(), "https://h/b");
+        assert!(http.follow(&plain, "http://h/b").is_ok());
+    }
+
+    #[test]
+    fn the_server_of_a_url_is_its_scheme_host_and_port() {
+        let same = |a: &str, b: &str| origin(&parse(a).unwrap()) == origin(&parse(b).unwrap());
+        assert!(same("https://h/a", "https://h:443/b?c"));
+        assert!(!same("https://h/a", "http://h/a"));
+        assert!(!same("https://h/a", "https://h:444/a"));
+        assert!(!same("https://h/a", "https://h.example/a"));
+    }
 }
