@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::cancel::Cancelled;
 
@@ -79,14 +80,14 @@ pub enum SourceError {
         reason: &'static str,
     },
     /// Nothing came for too long.
-    #[error("{url} was silent for {seconds} s while {stage}")]
+    #[error("{url} was silent for {waited:?} while {stage}")]
     Stalled {
         /// What was fetched.
         url: String,
         /// At which point.
         stage: Stage,
         /// How long was waited.
-        seconds: u64,
+        waited: Duration,
     },
     /// The file is another one than at the start of the transfer.
     #[error("{url} changed while downloading: it differs within the first {at} bytes")]

@@ -19,8 +19,8 @@ use crate::source::{SourceError, read_limited};
 /// The largest certificate or key file that is read, bytes.
 const MAX_PEM: u64 = 4 * 1024 * 1024;
 
-/// How long a connection may take; shorter than the wait for an answer, so that the two can be
-/// told apart.
+/// The longest that a connection may take; shorter than the wait for an answer, so that the two
+/// can be told apart.
 const MAX_CONNECT: Duration = Duration::from_secs(30);
 
 /// How servers are talked to.
@@ -112,6 +112,11 @@ impl Header {
 }
 
 impl Access {
+    /// How long a connection may take.
+    pub(super) fn connect_patience(&self) -> Duration {
+        (self.patience / 2).min(MAX_CONNECT)
+    }
+
     /// The headers as they are sent.
     pub(super) fn header_map(&self) -> Result<HeaderMap, SourceError> {
         self.headers.iter().map(Header::parse).collect()
@@ -122,7 +127,7 @@ impl Access {
     pub(super) fn client(&self) -> Result<Client, SourceError> {
         let mut builder = Client::builder()
             .timeout(self.patience)
-            .connect_timeout(self.patience.mul_f32(0.8).min(MAX_CONNECT))
+            .connect_timeout(self.connect_patience())
             .redirect(Policy::none())
             .user_agent(concat!("coreos-installer/", env!("CARGO_PKG_VERSION")));
         for path in &self.ca_certs {

@@ -166,11 +166,11 @@ impl Http {
     }
 
     fn stalled(&self, url: String, stage: Stage) -> SourceError {
-        SourceError::Stalled {
-            url,
-            stage,
-            seconds: self.access.patience.as_secs(),
-        }
+        let waited = match stage {
+            Stage::Connect => self.access.connect_patience(),
+            _ => self.access.patience,
+        };
+        SourceError::Stalled { url, stage, waited }
     }
 }
 

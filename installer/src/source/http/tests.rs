@@ -205,3 +205,20 @@ fn redirects_to_what_is_no_web_server_are_refused() {
         assert!(matches!(error, SourceError::Redirect { .. }), "{error:?}");
     }
 }
+
+#[test]
+fn a_server_that_never_finishes_its_handshake_is_silent_while_connecting() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/i", listener.local_addr().unwrap());
+    let (observer, cancel) = (Retried::default(), Cancel::new());
+    let access = Access {
+        patience: Duration::from_secs(1),
+        ..Access::default()
+    };
+    let fetcher = Fetcher::new(&access, &[], &observer, &cancel).unwrap();
+    let error = fetcher.get_small(&url, 10).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("{url} was silent for 500ms while connecting")
+    );
+}
