@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueHint};
+use embed::config::Written;
 
-use super::config::{FindingArgs, InputArgs, JsonTo, Language, OutputArgs};
+use super::config::{self, FindingArgs, InputArgs, JsonTo, OutputArgs};
 use super::schema::SchemaArgs;
 
 pub(super) const EXAMPLES: &str = "\
@@ -89,7 +90,7 @@ impl ButaneArgs {
 impl ConvertArgs {
     fn run(self) -> Result<()> {
         let mut desk = self.input.desk()?.wrapping(!self.raw);
-        let made = desk.read_merged(&self.configs, Language::Butane)?;
+        let made = desk.read_merged(&self.configs, Written::Butane)?;
         let json = if self.check || self.output.is_file() {
             JsonTo::Stdout
         } else {
@@ -97,7 +98,9 @@ impl ConvertArgs {
         };
         desk.settle(&self.findings, json)?;
         match made {
-            Some(made) if !self.check => self.output.write(&made.text(self.output.pretty)),
+            Some(made) if !self.check => {
+                self.output.write(&config::text(&made, self.output.pretty))
+            }
             _ => Ok(()),
         }
     }
@@ -106,7 +109,7 @@ impl ConvertArgs {
 impl CheckArgs {
     fn run(self) -> Result<()> {
         let mut desk = self.input.desk()?.wrapping(true);
-        desk.read_merged(&self.configs, Language::Butane)?;
+        desk.read_merged(&self.configs, Written::Butane)?;
         desk.settle(&self.findings, JsonTo::Stdout)
     }
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueHint};
+use embed::config::{Loaded, Written};
 use embed::schema::{EXPERIMENTAL, Minor, NEWEST, version};
 
-use super::config::{Desk, FindingArgs, InputArgs, JsonTo, Language, Loaded, OutputArgs};
+use super::config::{self, Desk, FindingArgs, InputArgs, JsonTo, OutputArgs};
 use super::{CliError, files};
 use crate::ui;
 
@@ -126,7 +127,7 @@ impl IgnitionCommand {
 impl ValidateArgs {
     fn run(self) -> Result<()> {
         let mut desk = self.input.desk()?;
-        desk.read_all(&self.configs, Language::Ignition)?;
+        desk.read_all(&self.configs, Written::Ignition)?;
         desk.settle(&self.findings, JsonTo::Stdout)
     }
 }
@@ -134,7 +135,7 @@ impl ValidateArgs {
 impl MergeArgs {
     fn run(self) -> Result<()> {
         let mut desk = self.input.desk()?;
-        let merged = desk.read_merged(&self.configs, Language::Ignition)?;
+        let merged = desk.read_merged(&self.configs, Written::Ignition)?;
         deliver(desk, merged, &self.findings, &self.output)
     }
 }
@@ -143,7 +144,7 @@ impl UpgradeArgs {
     fn run(self) -> Result<()> {
         let mut desk = self.input.desk()?;
         let config: Vec<PathBuf> = self.config.into_iter().collect();
-        let read = desk.read_merged(&config, Language::Ignition)?;
+        let read = desk.read_merged(&config, Written::Ignition)?;
         let upgraded = match read {
             Some(read) => desk.upgraded(read, self.to.unwrap_or(NEWEST))?,
             None => None,
@@ -155,7 +156,7 @@ impl UpgradeArgs {
 impl ShowArgs {
     fn run(self) -> Result<()> {
         let mut desk = self.input.desk()?;
-        let read = desk.read_merged(&self.configs, Language::Ignition)?;
+        let read = desk.read_merged(&self.configs, Written::Ignition)?;
         let rendered = match read {
             Some(read) => desk.rendered(read)?,
             None => None,
@@ -172,7 +173,7 @@ impl ShowArgs {
 impl IdentityArgs {
     fn run(self) -> Result<()> {
         let mut desk = self.input.desk()?;
-        let read = desk.read_merged(&self.configs, Language::Ignition)?;
+        let read = desk.read_merged(&self.configs, Written::Ignition)?;
         desk.settle(&self.findings, JsonTo::Stderr)?;
         let identity = read.map(|read| format!("{}\n", read.config.identity()));
         files::report(identity.unwrap_or_default().as_bytes())
@@ -192,7 +193,9 @@ fn deliver(
         JsonTo::Stderr
     };
     desk.settle(findings, json)?;
-    made.map_or(Ok(()), |made| output.write(&made.text(output.pretty)))
+    made.map_or(Ok(()), |made| {
+        output.write(&config::text(&made, output.pretty))
+    })
 }
 
 /// Reads the version of a spec.

@@ -7,8 +7,9 @@ use std::fmt;
 use std::path::Path;
 
 use embed::butane::{self, FilesDir};
-use embed::finding::{Findings, Renderer, Severity};
-use embed::ignition::{self, Config, ReadOptions, Tree, is_butane};
+use embed::config::{self, Written};
+use embed::finding::{Renderer, Severity};
+use embed::ignition::Config;
 use embed::tree::Sources;
 
 /// So many errors are told of; the rest is counted.
@@ -33,15 +34,15 @@ impl fmt::Display for ConfigErrors {
 
 /// The config that consists of `bytes` and lies in `dir`, and what is odd about it.
 pub(super) fn read(dir: &Path, bytes: Vec<u8>) -> Result<(Config, Vec<String>), ConfigErrors> {
-    let mut sources = Sources::new();
-    let (config, findings) = match is_butane(&bytes) {
-        true => convert(dir, bytes, &mut sources)?,
-        false => {
-            let options = ReadOptions::default();
-            let (checked, findings) = ignition::read(&mut sources, "config", bytes, &options);
-            (checked.map(|checked| checked.config), findings)
-        }
+    let files = FilesDir::open(dir).map_err(|error| ConfigErrors(vec![error.to_string()]))?;
+    let options = butane::Options {
+        files: Some(&files),
+        raw: true,
+        ..butane::Options::default()
     };
+    let mut sources = Sources::new();
+    let (loaded, findings) =
+        config::read(&mut sources, "config", bytes, Written::Ignition, &options);
     let renderer = Renderer::new(&sources);
     let (mut errors, mut warnings) = (Vec::new(), Vec::new());
     for finding in findings.into_sorted() {
@@ -51,29 +52,8 @@ pub(super) fn read(dir: &Path, bytes: Vec<u8>) -> Result<(Config, Vec<String>), 
             Severity::Warning => warnings.push(text),
         }
     }
-    match config {
-        Some(config) if errors.is_empty() => Ok((config, warnings)),
-        _ => Err(ConfigErrors(errors)),
+    match loaded {
+        Some(loaded) => Ok((loaded.config, warnings)),
+        None => Err(ConfigErrors(errors)),
     }
-}
-
-fn convert(
-    dir: &Path,
-    bytes: Vec<u8>,
-    sources: &mut Sources,
-) -> Result<(Option<Config>, Findings), ConfigErrors> {
-    let failed = |error: &dyn fmt::Display| ConfigErrors(vec![error.to_string()]);
-    let text = String::from_utf8(bytes).map_err(|error| failed(&error))?;
-    let files = FilesDir::open(dir).map_err(|error| failed(&error))?;
-    let options = butane::Options {
-        files: Some(&files),
-        raw: true,
-        ..butane::Options::default()
-    };
-    let converted = butane::convert(sources, "config", &text, &options);
-    let tree = converted
-        .config
-        .zip(converted.target)
-        .map(|(root, target)| Tree::new(root, target.minor).to_config());
-    Ok((tree, converted.findings))
 }

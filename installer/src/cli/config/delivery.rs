@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueHint};
 use embed::butane::FilesDir;
+use embed::config::Written;
 use embed::ignition::Config;
 
 use super::super::{CliError, files};
 use super::findings::{Count, FormArgs, JsonTo};
-use super::{Desk, Language, STDIN, language};
+use super::{Desk, STDIN};
 use crate::ui;
 
 /// Options of commands that deliver a config.
@@ -52,8 +53,8 @@ impl DeliveryArgs {
             files,
             ..Desk::default()
         };
-        let convertible = language(&bytes, Language::Ignition) == Language::Butane;
-        let loaded = desk.take(name, bytes.clone(), Language::Ignition);
+        let convertible = Written::of(&bytes, Written::Ignition) == Written::Butane;
+        let loaded = desk.take(name, bytes.clone(), Written::Ignition);
         let findings = desk.findings.into_sorted();
         let form = FormArgs::default();
         form.show(&findings, &desk.sources, &desk.variables, JsonTo::Stderr)?;

@@ -10,16 +10,16 @@ mod options;
 mod output;
 
 use std::path::{Path, PathBuf};
-use std::string::FromUtf8Error;
 
 use anyhow::Result;
-use embed::butane::{self, FilesDir, MachineConfig};
+use embed::butane::{self, FilesDir};
+use embed::config::{self, Loaded, Written};
 use embed::finding::{Findings, Renderer};
 use embed::ignition::network::Need;
-use embed::ignition::{self, Config, ReadOptions, Tree};
+use embed::ignition::{self, ReadOptions, Tree};
 use embed::schema::{EXPERIMENTAL, Minor, version};
+use embed::tree::Sources;
 use embed::tree::variables::Variables;
-use embed::tree::{Sources, Span};
 
 pub(super) use delivery::{DeliveryArgs, Doubt};
 pub(super) use findings::{Count, FindingArgs, JsonTo};
@@ -30,24 +30,6 @@ use super::{CliError, files};
 
 /// What standard input is called.
 const STDIN: &str = "-";
-
-/// What a text is taken for if it does not say itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Language {
-    Ignition,
-    Butane,
-}
-
-/// A config without errors.
-#[derive(Debug)]
-pub(super) struct Loaded {
-    /// What a machine will get.
-    pub(super) config: Config,
-    /// The same as values; none if its spec is newer than this program knows.
-    pub(super) tree: Option<Tree>,
-    /// What is around the config in a MachineConfig.
-    machine: Option<MachineConfig>,
-}
 
 /// Where configs are read: what they may use, their texts, and what was found.
 #[derive(Debug, Default)]
@@ -61,28 +43,19 @@ pub(super) struct Desk {
     findings: Findings,
 }
 
-impl Loaded {
-    fn of_tree(tree: Tree) -> Self {
-        Self {
-            config: tree.to_config(),
-            tree: Some(tree),
-            machine: None,
-        }
-    }
+/// The values of a config that is to be worked on.
+fn into_tree(loaded: Loaded) -> Result<Tree> {
+    let version = loaded.config.version();
+    let newer = || CliError::NewerSpec(version.to_owned());
+    Ok(loaded.tree.ok_or_else(newer)?)
+}
 
-    fn into_tree(self) -> Result<Tree> {
-        let version = self.config.version();
-        let newer = || CliError::NewerSpec(version.to_owned());
-        Ok(self.tree.ok_or_else(newer)?)
-    }
-
-    /// What is written for the config.
-    pub(super) fn text(&self, pretty: bool) -> Vec<u8> {
-        match (&self.tree, &self.machine) {
-            (Some(tree), Some(machine)) => machine.to_yaml(tree.root()).into_bytes(),
-            (Some(tree), None) if pretty => tree.to_json(true).into_bytes(),
-            _ => self.config.bytes().to_vec(),
-        }
+/// What is written for a config.
+pub(super) fn text(loaded: &Loaded, pretty: bool) -> Vec<u8> {
+    match (&loaded.tree, &loaded.machine_config) {
+        (Some(tree), Some(machine)) => machine.to_yaml(tree.root()).into_bytes(),
+        (Some(tree), None) if pretty => tree.to_json(true).into_bytes(),
+        _ => loaded.config.bytes().to_vec(),
     }
 }
 
@@ -99,7 +72,7 @@ impl Desk {
     pub(super) fn read_merged(
         &mut self,
         paths: &[PathBuf],
-        default: Language,
+        default: Written,
     ) -> Result<Option<Loaded>> {
         let loaded = self.read_all(paths, default)?;
         let mut all = loaded.into_iter().collect::<Option<Vec<_>>>();
@@ -115,7 +88,7 @@ impl Desk {
     pub(super) fn read_all(
         &mut self,
         paths: &[PathBuf],
-        default: Language,
+        default: Written,
     ) -> Result<Vec<Option<Loaded>>> {
         if paths.is_empty() {
             return Ok(vec![self.read(Path::new(STDIN), default)?]);
@@ -124,70 +97,37 @@ impl Desk {
     }
 
     /// Reads the config at `path`.
-    fn read(&mut self, path: &Path, default: Language) -> Result<Option<Loaded>> {
+    fn read(&mut self, path: &Path, default: Written) -> Result<Option<Loaded>> {
         let stdin = path.as_os_str() == STDIN;
         let bytes = files::read_config((!stdin).then_some(path))?;
         Ok(self.take(&path.display().to_string(), bytes, default))
     }
 
     /// Takes the config that consists of `bytes`.
-    pub(super) fn take(&mut self, name: &str, bytes: Vec<u8>, default: Language) -> Option<Loaded> {
-        match language(&bytes, default) {
-            Language::Ignition => {
-                let options = self.read_options();
-                let (checked, found) = ignition::read(&mut self.sources, name, bytes, &options);
-                self.findings.append(found);
-                let checked = checked?;
-                Some(Loaded {
-                    config: checked.config,
-                    tree: checked.tree,
-                    machine: None,
-                })
-            }
-            Language::Butane => self.convert(name, bytes),
-        }
-    }
-
-    fn convert(&mut self, name: &str, bytes: Vec<u8>) -> Option<Loaded> {
+    pub(super) fn take(&mut self, name: &str, bytes: Vec<u8>, default: Written) -> Option<Loaded> {
         let options = butane::Options {
             files: self.files.as_ref(),
             experimental: self.experimental,
             raw: !self.wrap,
             variables: Some(&self.variables),
         };
-        let text = match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => {
-                self.findings
-                    .append(not_utf8(&mut self.sources, name, &error));
-                return None;
-            }
-        };
-        let converted = butane::convert(&mut self.sources, name, &text, &options);
-        self.findings.append(converted.findings);
-        let tree = Tree::new(converted.config?, converted.target?.minor);
-        Some(Loaded {
-            config: tree.to_config(),
-            tree: Some(tree),
-            machine: converted.machine_config,
-        })
+        let (loaded, found) = config::read(&mut self.sources, name, bytes, default, &options);
+        self.findings.append(found);
+        loaded
     }
 
     /// Merges configs that were read, each over those before it, and checks the result.
     fn merged(&mut self, all: Vec<Loaded>) -> Result<Option<Loaded>> {
-        if all.iter().any(|loaded| loaded.machine.is_some()) {
+        if all.iter().any(|loaded| loaded.machine_config.is_some()) {
             return Err(CliError::SeveralMachineConfigs.into());
         }
-        let trees: Vec<Tree> = all
-            .into_iter()
-            .map(Loaded::into_tree)
-            .collect::<Result<_>>()?;
+        let trees: Vec<Tree> = all.into_iter().map(into_tree).collect::<Result<_>>()?;
         Ok(ignition::combine(trees, &mut self.findings).map(Loaded::of_tree))
     }
 
     /// The config brought to spec `minor`, and checked there.
     pub(super) fn upgraded(&mut self, loaded: Loaded, minor: Minor) -> Result<Option<Loaded>> {
-        let tree = loaded.into_tree()?;
+        let tree = into_tree(loaded)?;
         if tree.minor() > minor {
             let (from, to) = (version(tree.minor()), version(minor));
             return Err(CliError::Downgrade { from, to }.into());
@@ -201,7 +141,7 @@ impl Desk {
 
     /// The config with those that it holds, and a line for each thing that needs the network.
     pub(super) fn rendered(&mut self, loaded: Loaded) -> Result<Option<(Loaded, String)>> {
-        let tree = loaded.into_tree()?;
+        let tree = into_tree(loaded)?;
         let name = self.sources.get(tree.root().span.source);
         let name = name.map_or_else(String::new, |source| source.name.clone());
         let options = self.read_options();
@@ -228,35 +168,5 @@ impl Desk {
     /// Shows all that was found; an error if it makes one.
     pub(super) fn settle(self, args: &FindingArgs, json: JsonTo) -> Result<()> {
         args.settle(self.findings, &self.sources, &self.variables, json)
-    }
-}
-
-/// Says where a text stops being one.
-fn not_utf8(sources: &mut Sources, name: &str, error: &FromUtf8Error) -> Findings {
-    let mut findings = Findings::new();
-    let text = String::from_utf8_lossy(error.as_bytes());
-    let valid = error.utf8_error().valid_up_to();
-    match (sources.add(name, text.as_ref()), u32::try_from(valid)) {
-        (Ok(source), Ok(start)) => {
-            let end = start;
-            let at = Span { source, start, end };
-            findings.error("not-utf8", at, "the config is not UTF-8 text");
-        }
-        (Err(error), _) => findings.error("too-much", Span::default(), error.to_string()),
-        (_, Err(error)) => findings.error("too-much", Span::default(), error.to_string()),
-    }
-    findings
-}
-
-/// What `bytes` are written in.
-fn language(bytes: &[u8], default: Language) -> Language {
-    if ignition::is_butane(bytes) {
-        return Language::Butane;
-    }
-    let first = bytes.trim_ascii_start().first();
-    if first == Some(&b'{') {
-        Language::Ignition
-    } else {
-        default
     }
 }
