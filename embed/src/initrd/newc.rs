@@ -18,6 +18,8 @@ pub const TRAILER: &str = "TRAILER!!!";
 pub const MAX_NAME: usize = 4096;
 
 const HEADER: usize = 110;
+/// Of files and of directories: the kernel counts for itself.
+const LINKS: u32 = 1;
 const S_IFMT: u32 = 0o170_000;
 const S_IFREG: u32 = 0o100_000;
 const S_IFDIR: u32 = 0o040_000;
@@ -93,7 +95,7 @@ impl<W: Write> Writer<W> {
 
     /// Adds a directory. Parents must have been added before.
     pub fn directory(&mut self, path: &str, permissions: u32) -> io::Result<()> {
-        self.header(path, S_IFDIR | permissions, 2, 0)
+        self.header(path, S_IFDIR | permissions, 0)
     }
 
     /// Adds a file of exactly `size` bytes, which are read from `data`.
@@ -104,7 +106,7 @@ impl<W: Write> Writer<W> {
         size: u64,
         data: impl Read,
     ) -> io::Result<()> {
-        self.header(path, S_IFREG | permissions, 1, size)?;
+        self.header(path, S_IFREG | permissions, size)?;
         let copied = io::copy(&mut data.take(size), &mut self.output)?;
         if copied != size {
             return Err(io::Error::new(
@@ -118,11 +120,11 @@ impl<W: Write> Writer<W> {
     /// Writes the trailer and gives the output back, at a multiple of 4 bytes.
     pub fn finish(mut self) -> io::Result<W> {
         self.inode = 0;
-        self.header(TRAILER, 0, 1, 0)?;
+        self.header(TRAILER, 0, 0)?;
         Ok(self.output)
     }
 
-    fn header(&mut self, name: &str, mode: u32, links: u32, size: u64) -> io::Result<()> {
+    fn header(&mut self, name: &str, mode: u32, size: u64) -> io::Result<()> {
         let invalid =
             |what: &str| io::Error::new(io::ErrorKind::InvalidInput, format!("{name}: {what}"));
         let size =
@@ -132,7 +134,7 @@ impl<W: Write> Writer<W> {
         }
         let name_size = u32::try_from(name.len() + 1).map_err(|_| invalid("name is too long"))?;
         let fields = [
-            self.inode, mode, 0, 0, links, 0, size, 0, 0, 0, 0, name_size, 0,
+            self.inode, mode, 0, 0, LINKS, 0, size, 0, 0, 0, 0, name_size, 0,
         ];
         self.inode += 1;
         self.output.write_all(MAGIC)?;

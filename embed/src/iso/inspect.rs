@@ -9,6 +9,7 @@ use super::reader::{SECTOR, u32_at};
 use super::{Extent, IsoError, IsoReader};
 
 const FIRST: u64 = 16;
+const TERMINATOR: u8 = 255;
 /// Descriptors that are read at most.
 const MOST: u64 = 64;
 
@@ -31,11 +32,11 @@ pub enum Descriptor {
         volume_id: String,
         /// Sectors of the volume.
         volume_space_size: u32,
+        /// The top of the tree.
+        root: RootDirectory,
     },
     /// A second tree, for example Joliet's (8.5).
     Supplementary,
-    /// The end of the list (8.3).
-    Terminator,
     /// Another type.
     Unknown {
         /// Its number.
@@ -43,8 +44,19 @@ pub enum Descriptor {
     },
 }
 
+/// Where the top of the tree is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RootDirectory {
+    /// Always `.`.
+    pub name: &'static str,
+    /// First sector.
+    pub address: u32,
+    /// Bytes.
+    pub length: u32,
+}
+
 impl<F: Read + Seek> IsoReader<F> {
-    /// The volume descriptors in order, with the one that ends them.
+    /// The volume descriptors in order, without the one that ends them (8.3).
     pub fn descriptors(&mut self) -> Result<Vec<Descriptor>, IsoError> {
         let mut found = Vec::new();
         for sector in FIRST..FIRST + MOST {
@@ -52,27 +64,27 @@ impl<F: Read + Seek> IsoReader<F> {
                 offset: sector * SECTOR,
                 length: SECTOR,
             })?;
-            let descriptor = parse(&data).ok_or(IsoError::Format("no volume descriptor"))?;
-            let end = descriptor == Descriptor::Terminator;
-            found.push(descriptor);
-            if end {
+            let type_id = match (data.first(), data.get(1..6)) {
+                (Some(&type_id), Some(b"CD001")) => type_id,
+                _ => return Err(IsoError::Format("no volume descriptor")),
+            };
+            if type_id == TERMINATOR {
                 return Ok(found);
             }
+            let descriptor = parse(type_id, &data);
+            found.push(descriptor.ok_or(IsoError::Format("a volume descriptor is broken"))?);
         }
         Err(IsoError::Format("volume descriptors have no end"))
     }
 }
 
-fn parse(data: &[u8]) -> Option<Descriptor> {
+fn parse(type_id: u8, data: &[u8]) -> Option<Descriptor> {
     let text = |from: usize| {
         let bytes = data.get(from..from + 32).unwrap_or_default();
         let text = String::from_utf8_lossy(bytes);
         text.trim_end_matches([' ', '\0']).to_owned()
     };
-    if data.get(1..6) != Some(b"CD001".as_slice()) {
-        return None;
-    }
-    Some(match *data.first()? {
+    Some(match type_id {
         0 => Descriptor::Boot {
             boot_system_id: text(7),
             boot_id: text(39),
@@ -81,9 +93,13 @@ fn parse(data: &[u8]) -> Option<Descriptor> {
             system_id: text(8),
             volume_id: text(40),
             volume_space_size: u32_at(data, 80)?,
+            root: RootDirectory {
+                name: ".",
+                address: u32_at(data, 156 + 2)?,
+                length: u32_at(data, 156 + 10)?,
+            },
         },
         2 => Descriptor::Supplementary,
-        255 => Descriptor::Terminator,
         type_id => Descriptor::Unknown { type_id },
     })
 }

@@ -6,7 +6,7 @@
 use std::io::{Read, Seek};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Extent, IsoError, IsoReader, Region};
 use crate::contract::iso as names;
@@ -23,28 +23,33 @@ const HEADER: Extent = Extent {
 };
 const HEADER_MAGIC: &[u8] = b"coreKarg";
 
-/// `coreos/kargs.json`.
-#[derive(Debug, Deserialize)]
+/// `coreos/kargs.json`. Its keys are written in this order, as upstream's tools write them.
+#[derive(Debug, Deserialize, Serialize)]
 struct KargsJson {
     /// Arguments of the pristine image.
     default: String,
+    files: Vec<KargsFile>,
     /// Bytes of every area.
     size: usize,
-    files: Vec<KargsFile>,
+    /// What newer images may add.
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
 /// One place.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 struct KargsFile {
     /// File on the ISO.
     path: String,
     /// First byte of the area in the file; absent: the file is the area.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     offset: Option<u64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pad: Option<char>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     end: Option<char>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
 /// Where an image keeps a copy of its kernel arguments.
@@ -171,10 +176,8 @@ impl KargsAreas {
         }
         let file = iso.existing(names::KARGS)?;
         let data = iso.read_extent(file)?;
-        let mut json: Value = serde_json::from_slice(&data).map_err(json_error)?;
-        if let Some(default) = json.get_mut("default") {
-            *default = Value::String(kargs.to_string());
-        }
+        let mut json: KargsJson = serde_json::from_slice(&data).map_err(json_error)?;
+        json.default = kargs.to_string();
         let mut content = serde_json::to_vec_pretty(&json).map_err(json_error)?;
         if content.len() > data.len() {
             content = serde_json::to_vec(&json).map_err(json_error)?;

@@ -14,7 +14,7 @@ mod region;
 mod sample;
 mod tree;
 
-pub use inspect::Descriptor;
+pub use inspect::{Descriptor, RootDirectory};
 pub use kargs_area::KargsPlace;
 pub use live::{Directives, Features, LiveIso};
 pub use minimal::{MinimalError, MinimalIso, Packed};

@@ -312,3 +312,26 @@ fn a_karg_with_the_byte_that_ends_the_text_is_refused() {
     let error = live.set_kargs(&["a\nmenuentry"].into_iter().collect());
     assert!(matches!(error, Err(IsoError::KargsEnd)), "{error:?}");
 }
+
+#[test]
+fn new_default_kargs_keep_the_rest_of_the_description() {
+    let test = "new_default_kargs_keep_the_rest_of_the_description";
+    let edit = |root: &Path| {
+        let kargs = r##"{"size": 200, "later": 1, "default": "quiet console=ttyS0",
+            "files": [{"new": [], "offset": 15, "path": "boot/grub/grub.cfg", "pad": "#"}]}"##;
+        write(root, "coreos/kargs.json", format!("{kargs:400}"));
+    };
+    let Some(mut image) = image(test, edit) else {
+        return;
+    };
+    let mut live = LiveIso::open(Cursor::new(image.clone())).unwrap();
+    let region = live.set_default_kargs(&Kargs::parse("a")).unwrap();
+    apply_in_place(Cursor::new(&mut image), &[region]).unwrap();
+    let mut live = LiveIso::open(Cursor::new(image)).unwrap();
+    assert_eq!(live.default_kargs().unwrap().to_string(), "a");
+    let text = live.files().read("coreos/kargs.json", 1000).unwrap();
+    let want = "{\n  \"default\": \"a\",\n  \"files\": [\n    {\n      \
+        \"path\": \"boot/grub/grub.cfg\",\n      \"offset\": 15,\n      \"pad\": \"#\",\n      \
+        \"new\": []\n    }\n  ],\n  \"size\": 200,\n  \"later\": 1\n}";
+    assert_eq!(String::from_utf8(text).unwrap().trim_end(), want);
+}

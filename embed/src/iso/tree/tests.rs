@@ -50,7 +50,7 @@ fn a_tree_is_listed_with_directories_before_their_files() {
         matches!(&descriptors[0], Descriptor::Primary { volume_id, .. } if volume_id == "test-live"),
         "{descriptors:?}"
     );
-    assert_eq!(descriptors.last(), Some(&Descriptor::Terminator));
+    assert_eq!(descriptors[1..], [Descriptor::Supplementary]);
 }
 
 #[test]
