@@ -41,22 +41,53 @@ pub fn unpack_verified(
 ) -> Result<(Verified, ImageFacts), ImageError> {
     let check = Check::prepare(&stream, policy, keyring).map_err(ImageError::Verify)?;
     let pipeline = Pipeline::start(stream, check, Decoding::Detect, cancel);
-    let mut hasher = Sha256::new();
-    let mut sector_size = None;
-    let (verified, size) = unpack(pipeline, out, observer, |chunk| {
+    let mut facts = Facts::default();
+    let (verified, size) = unpack(pipeline, out, observer, |chunk| facts.add(chunk))?;
+    Ok((verified, facts.finish(size)))
+}
+
+/// Decodes and verifies all of `stream`, and writes nothing.
+pub fn read_verified(
+    stream: ImageStream,
+    policy: SignaturePolicy,
+    keyring: &Keyring,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<(Verified, ImageFacts), ImageError> {
+    let check = Check::prepare(&stream, policy, keyring).map_err(ImageError::Verify)?;
+    let mut pipeline = Pipeline::start(stream, check, Decoding::Detect, cancel);
+    let mut facts = Facts::default();
+    let mut size = 0;
+    while let Some(chunk) = pipeline.next(observer)? {
+        facts.add(&chunk);
+        size = chunk.offset.saturating_add(chunk.len() as u64);
+        observer.event(pipeline.progress());
+    }
+    Ok((pipeline.finish()?, facts.finish(size)))
+}
+
+/// What is seen of a raw image as it passes.
+#[derive(Default)]
+struct Facts {
+    hasher: Sha256,
+    sector_size: Option<SectorSize>,
+}
+
+impl Facts {
+    fn add(&mut self, chunk: &Chunk) {
         if chunk.offset < HEAD {
-            sector_size = gpt::sector_size_of_image(chunk);
+            self.sector_size = gpt::sector_size_of_image(chunk);
         }
-        hasher.update(&**chunk);
-    })?;
-    Ok((
-        verified,
+        self.hasher.update(&**chunk);
+    }
+
+    fn finish(self, size: u64) -> ImageFacts {
         ImageFacts {
             size,
-            sha256: Sha256Digest::finish(hasher),
-            sector_size,
-        },
-    ))
+            sha256: Sha256Digest::finish(self.hasher),
+            sector_size: self.sector_size,
+        }
+    }
 }
 
 /// Writes everything that comes out of `pipeline` into an empty file, `look`ing at each chunk;

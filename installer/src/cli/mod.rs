@@ -23,6 +23,7 @@ mod media;
 mod pack;
 mod pxe;
 mod schema;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,6 +62,9 @@ enum Command {
     /// Download an image and its signature
     #[command(after_help = download::EXAMPLES)]
     Download(download::DownloadArgs),
+    /// Check an image's signature, and write nothing
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(Box<verify::VerifyArgs>),
     /// List the images that a stream offers
     ListStream(list_stream::ListStreamArgs),
     /// List this machine's disks, what is on them and who uses them
@@ -94,6 +98,7 @@ impl Command {
         match self {
             Self::Install(options) => install::run(*options),
             Self::Download(args) => args.run(),
+            Self::Verify(args) => args.run(),
             Self::ListStream(args) => args.run(),
             Self::Disks(args) => args.run(),
             Self::Keys(command) => command.run(),
@@ -215,6 +220,14 @@ pub enum CliError {
     /// A config that can only be passed on.
     #[error("Ignition spec {0} is newer than this program")]
     NewerSpec(String),
+    /// `verify` of an image without signature and digest.
+    #[error("nothing vouches for {name}: it has no signature at {looked_at}")]
+    NothingVouches {
+        /// The image.
+        name: String,
+        /// Where the signature was expected.
+        looked_at: String,
+    },
     /// Binary output would go to a terminal.
     #[error("refusing to write binary data to a terminal")]
     BinaryToTerminal,

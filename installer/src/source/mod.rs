@@ -25,7 +25,7 @@ pub(crate) use file::open_sized;
 pub use http::{Access, ClientIdentity, Header, Retries};
 
 /// The largest signature that is read, bytes.
-const MAX_SIGNATURE: u64 = 1024 * 1024;
+pub(crate) const MAX_SIGNATURE: u64 = 1024 * 1024;
 
 /// Where an image is.
 #[derive(Clone, Debug, PartialEq, Eq)]

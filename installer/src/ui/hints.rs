@@ -79,6 +79,9 @@ fn cli(error: &CliError) -> Option<&'static str> {
         }
         CliError::AlreadyCustomized { .. } => "`--force` starts again from the pristine image",
         CliError::NoFeature { .. } => "take a newer live image",
+        CliError::NothingVouches { .. } => {
+            "name the signature after the image, or give the image's `--image-digest`"
+        }
         CliError::BinaryToTerminal => "name a file with `--output`, or redirect standard output",
         CliError::ConfigDigest { .. } => {
             "if the config was changed on purpose, give its new digest with `--ignition-hash`"

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use gpgme::{Context, Data, Error, Protocol, VerificationResult};
 use tempfile::TempDir;
@@ -25,6 +26,14 @@ const BUFFER: &str = "262144";
 pub(super) struct Gpg {
     home: TempDir,
     keys: usize,
+}
+
+/// Who made a good signature, and when.
+#[derive(Debug)]
+pub(super) struct Signer {
+    pub(super) key: String,
+    pub(super) user: Option<String>,
+    pub(super) time: Option<SystemTime>,
 }
 
 /// A verdict that does not know the image's name yet.
@@ -105,32 +114,44 @@ impl Gpg {
         }
     }
 
-    /// Checks `signature` over everything that `tap` gives; the signing key's fingerprint.
-    pub(super) fn verify(&self, signature: &[u8], tap: &mut Tap) -> Result<String, Refusal> {
+    /// Checks `signature` over everything that `tap` gives.
+    pub(super) fn verify(&self, signature: &[u8], tap: &mut Tap) -> Result<Signer, Refusal> {
         let mut signed = Data::from_reader(tap).map_err(|e| Refusal::Engine(e.error()))?;
         // Older gpgme does not know the flag and is only slower.
         let _ = signed.set_flag("io-buffer-size", BUFFER);
         self.run(signature, signed)
     }
 
-    fn run(&self, signature: &[u8], mut signed: Data<'_>) -> Result<String, Refusal> {
+    fn run(&self, signature: &[u8], mut signed: Data<'_>) -> Result<Signer, Refusal> {
         let mut context = self.context().map_err(Refusal::Engine)?;
         match context.verify_detached(signature, &mut signed) {
-            Ok(result) => self.judge(&result),
+            Ok(result) => {
+                let mut signer = self.judge(&result)?;
+                // A name is for people; the verdict stands without one.
+                signer.user = context
+                    .get_key(signer.key.as_str())
+                    .ok()
+                    .and_then(|key| key.user_ids().next()?.id().ok().map(str::to_owned));
+                Ok(signer)
+            }
             Err(error) if is(error, Error::NO_DATA) => Err(Refusal::NotASignature),
             Err(error) => Err(Refusal::Engine(error)),
         }
     }
 
     /// One good signature by a known key is enough, and one bad signature is too much.
-    fn judge(&self, result: &VerificationResult) -> Result<String, Refusal> {
+    fn judge(&self, result: &VerificationResult) -> Result<Signer, Refusal> {
         let mut good = None;
         let mut refusal = None;
         for signature in result.signatures() {
             let key = signature.fingerprint().unwrap_or("unknown").to_owned();
             let error = match signature.status() {
                 Ok(()) => {
-                    good.get_or_insert(key);
+                    good.get_or_insert(Signer {
+                        key,
+                        user: None,
+                        time: signature.creation_time(),
+                    });
                     continue;
                 }
                 Err(error) => error,
@@ -141,7 +162,7 @@ impl Gpg {
             refusal.get_or_insert(self.refuse(error, key));
         }
         match (good, refusal) {
-            (Some(key), _) => Ok(key),
+            (Some(signer), _) => Ok(signer),
             (None, Some(refusal)) => Err(refusal),
             (None, None) => Err(Refusal::NotASignature),
         }

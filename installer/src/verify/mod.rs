@@ -11,6 +11,7 @@ mod running;
 
 use std::io;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use embed::digest::Sha256Digest;
 
@@ -39,6 +40,10 @@ pub enum Trust {
     Signature {
         /// Fingerprint of the signing key, upper-case hex.
         key: String,
+        /// The key's first user ID.
+        user: Option<String>,
+        /// When it says that it signed.
+        time: Option<SystemTime>,
     },
     /// They have the digest that the live medium's builder wrote down, or the user.
     Digest(Sha256Digest),

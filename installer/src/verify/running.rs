@@ -10,6 +10,7 @@ use std::time::Duration;
 use embed::digest::Sha256Digest;
 use sha2::{Digest as _, Sha256};
 
+use super::gpg::Signer;
 use super::{Basis, Check, Trust, Verified, VerifyError};
 use crate::cancel::Cancel;
 use crate::pipeline::Block;
@@ -84,7 +85,7 @@ impl Check {
             .transpose()?;
         let digest = self.check_digest(tap)?;
         let trust = match (signer, self.basis, digest) {
-            (Some(key), ..) => Trust::Signature { key },
+            (Some(Signer { key, user, time }), ..) => Trust::Signature { key, user, time },
             (None, Basis::Digest, Some(digest)) => Trust::Digest(digest),
             (None, Basis::InsecureChoice, _) => Trust::InsecureChoice,
             (None, ..) => return Err(VerifyError::Incomplete { name: self.name }),

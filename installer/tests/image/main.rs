@@ -27,3 +27,5 @@ mod resume;
 mod server;
 #[cfg(test)]
 mod trust;
+#[cfg(test)]
+mod verify;

@@ -158,7 +158,7 @@ fn source_date(value: Option<std::ffi::OsString>) -> Result<Timestamp, UsageErro
 
 fn summary(built: &Built, options: &BuildOptions) -> String {
     let trust = match &built.trust {
-        Trust::Signature { key } => format!("signed by {key}"),
+        Trust::Signature { key, .. } => format!("signed by {key}"),
         Trust::Digest(digest) => format!("sha256 {digest}"),
         _ => "NOT verified: --insecure was given and the image has no signature".to_owned(),
     };

@@ -1,0 +1,203 @@
+//! `verify`: whether an image is what its publisher signed, by whom and when; nothing is written.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueHint};
+use embed::digest::Sha256Digest;
+use indicatif::BinaryBytes;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::access::{AccessArgs, KeyringArgs};
+use super::{CliError, files};
+use crate::cancel::Cancel;
+use crate::image::{ImageFacts, read_verified};
+use crate::observe::Observer;
+use crate::pipeline::ImageError;
+use crate::plan::{ProgressForm, parse_image_digest};
+use crate::source::{self, Access, ExpectedDigest, ImageStream, Location, Signature};
+use crate::ui::{self, progress};
+use crate::verify::{SignaturePolicy, Trust, Verified, VerifyError};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  coreos-installer verify os.raw.xz
+  coreos-installer verify https://mirror.example/os.raw.xz os.raw.xz.sig
+  coreos-installer verify --keyring os.gpg --json os.raw.zst";
+
+/// Options of `verify`.
+#[derive(Args, Debug)]
+pub(super) struct VerifyArgs {
+    /// Image, a file or an http(s) URL
+    #[arg(value_hint = ValueHint::AnyPath)]
+    image: String,
+    /// Its signature, a file or an http(s) URL [default: IMAGE.sig]
+    #[arg(value_hint = ValueHint::AnyPath)]
+    sig: Option<String>,
+    #[command(flatten)]
+    keyring: KeyringArgs,
+    /// Digest that the image must have as published, sha256-HEX
+    ///
+    /// Enough in place of a signature. One that is there must be good all the same.
+    #[arg(long, value_name = "DIGEST", value_parser = parse_image_digest)]
+    image_digest: Option<Sha256Digest>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    access: AccessArgs,
+}
+
+impl VerifyArgs {
+    pub(super) fn run(self) -> Result<()> {
+        let watcher = progress::Watcher::new(ProgressForm::Auto);
+        let cancel = ui::cancel_on_signals()?;
+        let access = self.access.into_access();
+        let mut stream = open(&self.image, &access, &watcher, &cancel)?;
+        if let Some(sig) = &self.sig {
+            stream.signature = signature(sig, &access, &watcher, &cancel)?;
+        }
+        stream.digest = ExpectedDigest::choose(&stream.name, stream.digest, self.image_digest)
+            .map_err(VerifyError::from)?;
+        let name = stream.name.clone();
+        let keyring = self.keyring.into_keyring();
+        let policy = SignaturePolicy::Require;
+        let read = read_verified(stream, policy, &keyring, &watcher, &cancel);
+        watcher.finish();
+        let (verified, facts) = read.map_err(refusal)?;
+        let report = Report::new(name, &verified, &facts);
+        if self.json {
+            files::report_json(&report)
+        } else {
+            files::report(report.text().as_bytes())
+        }
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
+}
+
+fn open(
+    image: &str,
+    access: &Access,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<ImageStream> {
+    let location = if is_url(image) {
+        Location::Url {
+            url: image.to_owned(),
+            mirrors: Vec::new(),
+            access: access.clone(),
+        }
+    } else {
+        Location::File(image.into())
+    };
+    Ok(location.open(observer, cancel)?)
+}
+
+fn signature(
+    sig: &str,
+    access: &Access,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<Signature> {
+    let bytes = if is_url(sig) {
+        let fetcher = source::http::Fetcher::new(access, &[sig], observer, cancel)?;
+        fetcher.get_small(sig, source::MAX_SIGNATURE)?
+    } else {
+        files::read_config(Some(Path::new(sig))).context("reading the signature")?
+    };
+    Ok(Signature::Detached(bytes))
+}
+
+/// Here nobody can go on without a signature, unlike in an install.
+fn refusal(error: ImageError) -> anyhow::Error {
+    match error {
+        ImageError::Verify(VerifyError::NoSignature {
+            name, looked_at, ..
+        }) => CliError::NothingVouches { name, looked_at }.into(),
+        error => error.into(),
+    }
+}
+
+/// What was found out.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Report {
+    image: String,
+    /// Bytes as published.
+    size: u64,
+    signed_by: Option<SignedBy>,
+    /// Whether the digest that the user gave is all that vouches for it.
+    digest_only: bool,
+    raw: Raw,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct SignedBy {
+    key: String,
+    user: Option<String>,
+    time: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Raw {
+    size: u64,
+    sha256: Sha256Digest,
+    sector_size: Option<u32>,
+}
+
+impl Report {
+    fn new(image: String, verified: &Verified, facts: &ImageFacts) -> Self {
+        let signed_by = match verified.trust() {
+            Trust::Signature { key, user, time } => Some(SignedBy {
+                key: key.clone(),
+                user: user.clone(),
+                time: time.and_then(rfc3339),
+            }),
+            Trust::Digest(_) | Trust::InsecureChoice => None,
+        };
+        Self {
+            image,
+            size: verified.source_bytes(),
+            digest_only: signed_by.is_none(),
+            signed_by,
+            raw: Raw {
+                size: facts.size,
+                sha256: facts.sha256,
+                sector_size: facts.sector_size.map(|sector| sector.bytes()),
+            },
+        }
+    }
+
+    fn text(&self) -> String {
+        let size = BinaryBytes(self.size);
+        let mut lines = vec![("image", format!("{} ({size} as published)", self.image))];
+        match &self.signed_by {
+            None => lines.push(("believed", "by the digest that was given".to_owned())),
+            Some(signed) => {
+                lines.extend(signed.user.clone().map(|user| ("signed by", user)));
+                lines.push(("key", signed.key.clone()));
+                lines.extend(signed.time.clone().map(|time| ("signed at", time)));
+            }
+        }
+        lines.push(("raw", format!("sha256 {}", self.raw.sha256)));
+        let sectors = match self.raw.sector_size {
+            Some(bytes) => format!("sectors of {bytes} bytes"),
+            None => "no GPT".to_owned(),
+        };
+        lines.push(("", format!("{} bytes, {sectors}", self.raw.size)));
+        let line = |(name, value): &(&str, String)| format!("{name:<10} {value}\n");
+        lines.iter().map(line).collect()
+    }
+}
+
+fn rfc3339(time: SystemTime) -> Option<String> {
+    let time = Timestamp::try_from(time).ok()?;
+    Some(format!("{time:.0}"))
+}
