@@ -100,7 +100,11 @@ fn tell(installed: &Installed, device: &Path) {
 }
 
 /// Reads what goes onto the boot partition.
-fn first_boot(plan: &Plan, observer: &dyn Observer, cancel: &Cancel) -> Result<FirstBoot> {
+pub(super) fn first_boot(
+    plan: &Plan,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<FirstBoot> {
     let network = match &plan.network_dir {
         Some(dir) => keyfiles(dir)?,
         None => Keyfiles::default(),

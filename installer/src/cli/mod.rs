@@ -12,8 +12,10 @@ mod dev;
 mod disks;
 mod download;
 mod dry_run;
+mod embedding;
 mod files;
 mod ignition;
+mod inspect;
 mod install;
 mod iso;
 mod keyfiles;
@@ -65,6 +67,16 @@ enum Command {
     /// Check an image's signature, and write nothing
     #[command(after_help = verify::EXAMPLES)]
     Verify(Box<verify::VerifyArgs>),
+    /// Look into an image or at a disk: partitions, system, configuration
+    #[command(after_help = inspect::EXAMPLES)]
+    Inspect(inspect::InspectArgs),
+    /// Configure a system that was written to a disk or image earlier
+    ///
+    /// The last step of an install on its own: config, kernel arguments, platform, consoles and
+    /// network settings are put on the boot partition. The system must not have been booted yet.
+    /// After a failure it is as it was.
+    #[command(after_help = embedding::EXAMPLES, override_usage = embedding::USAGE)]
+    Embed(Box<embedding::EmbedArgs>),
     /// List the images that a stream offers
     ListStream(list_stream::ListStreamArgs),
     /// List this machine's disks, what is on them and who uses them
@@ -99,6 +111,8 @@ impl Command {
             Self::Install(options) => install::run(*options),
             Self::Download(args) => args.run(),
             Self::Verify(args) => args.run(),
+            Self::Inspect(args) => args.run(),
+            Self::Embed(args) => args.run(),
             Self::ListStream(args) => args.run(),
             Self::Disks(args) => args.run(),
             Self::Keys(command) => command.run(),

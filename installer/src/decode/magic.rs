@@ -3,7 +3,7 @@
 use super::Format;
 
 /// How many bytes [`format_of`] wants to see.
-pub(super) const LEN: usize = 8;
+pub(crate) const LEN: usize = 8;
 
 /// Formats that somebody may take for a disk image and that must not be written as one.
 const FOREIGN: &[(&[u8], &str)] = &[
@@ -22,7 +22,7 @@ const FOREIGN: &[(&[u8], &str)] = &[
 ];
 
 /// The format of a file that begins with `start`, or what it is instead.
-pub(super) fn format_of(start: &[u8]) -> Result<Format, &'static str> {
+pub(crate) fn format_of(start: &[u8]) -> Result<Format, &'static str> {
     if start.starts_with(b"\x1f\x8b") {
         return Ok(Format::Gzip);
     }

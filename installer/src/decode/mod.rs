@@ -15,6 +15,7 @@ use liblzma::bufread::XzDecoder;
 use liblzma::stream::{MtStreamBuilder, Stream};
 
 use input::Input;
+pub(crate) use magic::{LEN as MAGIC_LEN, format_of};
 
 /// Memory that an xz stream may ask for at all, bytes. `xz -9` needs 65 MiB.
 const XZ_MEMORY: u64 = 1024 * 1024 * 1024;

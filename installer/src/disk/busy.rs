@@ -57,7 +57,7 @@ impl fmt::Display for Use {
 
 /// Where the kernel tells about itself.
 #[derive(Clone, Debug)]
-pub(super) struct Kernel {
+pub(crate) struct Kernel {
     pub(super) sys: PathBuf,
     pub(super) proc: PathBuf,
 }
@@ -132,6 +132,16 @@ impl Kernel {
         }
         uses.extend(self.loops(&nodes)?);
         Ok(uses)
+    }
+
+    /// Every loop device that is bound to a file.
+    pub(crate) fn uses_of_file(&self, path: &Path) -> io::Result<Vec<Use>> {
+        let node = Node {
+            number: String::new(),
+            dir: PathBuf::new(),
+            path: fs::canonicalize(path)?,
+        };
+        self.loops(&[node])
     }
 
     /// proc_pid_mountinfo(5): `ID PARENT MAJOR:MINOR ROOT POINT OPTIONS … - TYPE SOURCE …`

@@ -92,7 +92,8 @@ pub(crate) fn look(disk: &dyn Disk) -> io::Result<Content> {
     })
 }
 
-fn held(disk: &dyn Disk, start: u64, len: u64) -> io::Result<Option<Held>> {
+/// What lies at `start` of `disk`, looking at no more than `len` bytes.
+pub(crate) fn held(disk: &dyn Disk, start: u64, len: u64) -> io::Result<Option<Held>> {
     let len = len.min(disk.len().saturating_sub(start));
     let mut bytes = vec![0u8; usize::try_from(len).map_or(LEN, |len| len.min(LEN))];
     disk.read_at(start, &mut bytes)?;
@@ -195,10 +196,10 @@ fn text(bytes: &[u8], at: usize, len: usize) -> String {
 }
 
 /// A block device that is only read, whoever uses it.
-pub(super) struct Glance {
-    pub(super) file: File,
-    pub(super) len: u64,
-    pub(super) sector: SectorSize,
+pub(crate) struct Glance {
+    pub(crate) file: File,
+    pub(crate) len: u64,
+    pub(crate) sector: SectorSize,
 }
 
 impl Disk for Glance {

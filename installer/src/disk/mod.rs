@@ -15,6 +15,7 @@ pub(crate) mod mount;
 pub(crate) mod saved;
 mod sys;
 pub(crate) mod table;
+mod window;
 pub(crate) mod zero;
 
 use std::io;
@@ -27,6 +28,7 @@ pub use embed::gpt::{GptError, SectorSize};
 pub use inventory::{DiskInfo, disks};
 pub use mount::BootError;
 pub use saved::{SaveFilter, SaveFilterError, SavedError};
+pub use window::Window;
 
 /// Bytes at the start of a disk that are written last: MBR, partition table, and whatever boot
 /// code lies before the first partition.

@@ -49,6 +49,17 @@ pub struct FirstBoot {
     pub network: Keyfiles,
 }
 
+/// What to do about a config or keyfiles that were embedded earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// As in an image that comes from a build: there is no config, and keyfiles are added.
+    Add,
+    /// Refuse.
+    Refuse,
+    /// Put the new ones in their place (`--force`).
+    Replace,
+}
+
 /// Why a boot partition could not be edited.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -122,6 +133,15 @@ pub enum FirstBootError {
         /// The file.
         path: PathBuf,
     },
+    /// Ignition ran already, and would not see a new config.
+    #[error("the system was booted already")]
+    Booted,
+    /// There is a config.
+    #[error("the system already has an embedded Ignition config")]
+    ConfigThere,
+    /// There are keyfiles.
+    #[error("the system already has embedded network settings")]
+    NetworkThere,
     /// The keyfiles could not be packed.
     #[error("cannot pack the network keyfiles")]
     Pack(#[source] io::Error),
@@ -141,30 +161,50 @@ impl FirstBoot {
     /// Applies the edits to the boot partition mounted at `root`. Each file is replaced
     /// atomically and flushed.
     pub fn apply(&self, root: &Path) -> Result<(), FirstBootError> {
+        self.edit(&BootRoot::open(root)?, Existing::Add)
+    }
+
+    /// Applies the edits to the boot partition of a system that was written earlier. It must not
+    /// have been booted yet: Ignition runs once.
+    pub fn apply_later(&self, root: &Path, existing: Existing) -> Result<(), FirstBootError> {
         let root = BootRoot::open(root)?;
+        if !root.is_file(boot::FIRSTBOOT)? {
+            return Err(FirstBootError::Booted);
+        }
+        self.edit(&root, existing)
+    }
+
+    fn edit(&self, root: &BootRoot, existing: Existing) -> Result<(), FirstBootError> {
         if let Some(config) = &self.ignition {
             root.make_dir("ignition", 0o700)?;
-            root.create(boot::CONFIG, config.bytes(), 0o600)?;
+            match existing {
+                Existing::Add => root.create(boot::CONFIG, config.bytes(), 0o600)?,
+                _ if !root.is_file(boot::CONFIG)? => {
+                    root.create(boot::CONFIG, config.bytes(), 0o600)?;
+                }
+                Existing::Replace => root.replace(boot::CONFIG, config.bytes())?,
+                Existing::Refuse => return Err(FirstBootError::ConfigThere),
+            }
         }
         if let Some(platform) = self.platform.as_deref().filter(|_| self.changes_platform()) {
-            Entry::default_of(&root)?
+            Entry::default_of(root)?
                 .set_platform(METAL, platform)?
-                .store(&root)?;
+                .store(root)?;
         }
-        if let Some(settings) = self.console_settings(&root)? {
-            Entry::default_of(&root)?
+        if let Some(settings) = self.console_settings(root)? {
+            Entry::default_of(root)?
                 .edit(&settings.kargs)?
-                .store(&root)?;
-            grub::write_console_block(&root, &settings.grub_commands)?;
+                .store(root)?;
+            grub::write_console_block(root, &settings.grub_commands)?;
         }
         if let Some(args) = &self.firstboot_args {
-            args.append_to_stamp(&root)?;
+            args.append_to_stamp(root)?;
         }
         if !self.kargs.is_empty() {
-            Entry::default_of(&root)?.edit(&self.kargs)?.store(&root)?;
+            Entry::default_of(root)?.edit(&self.kargs)?.store(root)?;
         }
         if !self.network.is_empty() {
-            self.network.append_to_initramfs(&root)?;
+            self.network.append_to_initramfs(root, existing)?;
         }
         Ok(())
     }

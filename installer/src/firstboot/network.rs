@@ -7,14 +7,24 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use embed::contract::initrd::NETWORK_DIR;
-use embed::initrd::Archive;
+use embed::initrd::{Archive, Limits};
+use embed::network::is_keyfile;
 
-use super::FirstBootError;
 use super::bls::Entry;
 use super::root::BootRoot;
+use super::{Existing, FirstBootError};
 
 /// Largest keyfile, bytes.
 const MAX_KEYFILE: u64 = 1024 * 1024;
+
+/// Bytes at the end of an initramfs in which archives of keyfiles are looked for.
+const MAX_APPENDED: u64 = 16 * 1024 * 1024;
+
+/// How many places that look like the start of an archive are tried.
+const MAX_TRIES: usize = 64;
+
+/// How an xz stream begins.
+const XZ_MAGIC: &[u8] = b"\xfd7zXZ\0";
 
 /// Initrd members start at multiples of this.
 const ALIGN: u64 = 4;
@@ -70,17 +80,26 @@ impl Keyfiles {
         self.0.iter()
     }
 
-    /// Appends the archive to the initramfs that the default boot entry names.
-    pub(super) fn append_to_initramfs(&self, root: &BootRoot) -> Result<(), FirstBootError> {
+    /// Appends the archive to the initramfs that the default boot entry names, in place of one
+    /// that was appended earlier if `existing` says so.
+    pub(super) fn append_to_initramfs(
+        &self,
+        root: &BootRoot,
+        existing: Existing,
+    ) -> Result<(), FirstBootError> {
         let entry = Entry::default_of(root)?;
         let initrd = entry.initrd()?.trim_start_matches('/');
-        let archive = self.to_archive()?;
-        root.extend(initrd, |length| {
-            let padding = usize::try_from(length.wrapping_neg() % ALIGN).unwrap_or(0);
-            let mut tail = vec![0; padding];
-            tail.extend_from_slice(&archive);
-            Ok(tail)
-        })
+        let (length, end) = root.read_end(initrd, MAX_APPENDED)?;
+        let appended = end.len().saturating_sub(appended_at(&end)) as u64;
+        let keep = match existing {
+            Existing::Add => length,
+            Existing::Refuse if appended > 0 => return Err(FirstBootError::NetworkThere),
+            Existing::Refuse | Existing::Replace => length.saturating_sub(appended),
+        };
+        let padding = usize::try_from(keep.wrapping_neg() % ALIGN).unwrap_or(0);
+        let mut tail = vec![0; padding];
+        tail.extend_from_slice(&self.to_archive()?);
+        root.replace_end(initrd, keep, &tail)
     }
 
     fn to_archive(&self) -> Result<Vec<u8>, FirstBootError> {
@@ -101,6 +120,30 @@ impl FromIterator<Keyfile> for Keyfiles {
     fn from_iter<I: IntoIterator<Item = Keyfile>>(keyfiles: I) -> Self {
         Self(keyfiles.into_iter().collect())
     }
+}
+
+/// Where in the last bytes of an initramfs the archives of keyfiles begin that were appended to it:
+/// archives that hold nothing else, up to the end. At the end of `bytes` if there are none.
+fn appended_at(bytes: &[u8]) -> usize {
+    let mut end = bytes.len();
+    let starts: Vec<usize> = bytes
+        .windows(XZ_MAGIC.len())
+        .enumerate()
+        .filter(|(_, window)| *window == XZ_MAGIC)
+        .map(|(at, _)| at)
+        .collect();
+    for start in starts.into_iter().rev().take(MAX_TRIES) {
+        let archive = bytes
+            .get(start..end)
+            .map(|bytes| Archive::read(bytes, Limits::AREA));
+        if let Some(Ok(archive)) = archive
+            && !archive.is_empty()
+            && archive.iter().all(|(path, _)| is_keyfile(path))
+        {
+            end = start;
+        }
+    }
+    end
 }
 
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {

@@ -5,7 +5,7 @@
 //! OSTree systems). Edits are atomic: a new file, flushed, renamed over the old one.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -93,17 +93,44 @@ impl BootRoot {
         self.replace_with(rel, |_, new| new.write_all(contents))
     }
 
-    /// Replaces the regular file at `rel` by the old content followed by what `tail` makes of the
-    /// old length.
-    pub(super) fn extend(
+    /// Length of the regular file at `rel`, and its last bytes, at most `limit`.
+    pub(super) fn read_end(&self, rel: &str, limit: u64) -> Result<(u64, Vec<u8>), FirstBootError> {
+        let mut file = self
+            .open_file(rel)
+            .map_err(|errno| self.error(rel, errno))?;
+        let mut end = Vec::new();
+        let mut read = |file: &mut File| {
+            let length = file.metadata()?.len();
+            file.seek(SeekFrom::Start(length.saturating_sub(limit)))?;
+            file.take(limit).read_to_end(&mut end)?;
+            Ok(length)
+        };
+        let length = read(&mut file).map_err(|e: io::Error| self.error(rel, e))?;
+        Ok((length, end))
+    }
+
+    /// Replaces the regular file at `rel` by its first `keep` bytes followed by `tail`.
+    pub(super) fn replace_end(
         &self,
         rel: &str,
-        tail: impl FnOnce(u64) -> io::Result<Vec<u8>>,
+        keep: u64,
+        tail: &[u8],
     ) -> Result<(), FirstBootError> {
         self.replace_with(rel, |old, new| {
-            let length = io::copy(old, new)?;
-            new.write_all(&tail(length)?)
+            if io::copy(&mut old.take(keep), new)? < keep {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            new.write_all(tail)
         })
+    }
+
+    /// Whether there is a regular file at `rel`.
+    pub(super) fn is_file(&self, rel: &str) -> Result<bool, FirstBootError> {
+        match self.open_file(rel) {
+            Ok(_) => Ok(true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(errno) => Err(self.error(rel, errno)),
+        }
     }
 
     fn replace_with(
@@ -293,9 +320,7 @@ mod tests {
     fn a_failed_write_leaves_the_old_file_and_nothing_else() {
         let (dir, root) = tree();
         fs::write(dir.path().join("boot/x"), "old").unwrap();
-        let error = root
-            .extend("x", |_| Err(io::Error::other("disk full")))
-            .unwrap_err();
+        let error = root.replace_end("x", 4, b"more than is there").unwrap_err();
         assert!(matches!(error, FirstBootError::Io { .. }));
         assert_eq!(root.require_text("x").unwrap(), "old");
         assert_eq!(root.names(".").unwrap(), [".", "..", "x"]);

@@ -13,6 +13,7 @@ use crate::decode::DecodeError;
 use crate::disk::{BootError, ChooseError, SavedError, TargetError};
 use crate::firstboot::FirstBootError;
 use crate::plan::PlanError;
+use crate::retrofit::RetrofitError;
 use crate::seal::SealError;
 use crate::source::SourceError;
 use crate::verify::VerifyError;
@@ -41,6 +42,7 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<&'static str> {
             .or_else(|| of(cause, decode))
             .or_else(|| of(cause, boot))
             .or_else(|| of(cause, first_boot))
+            .or_else(|| of(cause, retrofit))
             .or_else(|| of(cause, system))
     })
 }
@@ -308,6 +310,19 @@ fn first_boot(error: &FirstBootError) -> Option<&'static str> {
         | FirstBootError::OptionsLine { .. }
         | FirstBootError::Platform { .. }
         | FirstBootError::NoConsoleBlock { .. } => Some(NOT_COREOS),
+        FirstBootError::Booted => {
+            Some("configs are applied by the first boot only; install the system again")
+        }
+        FirstBootError::ConfigThere | FirstBootError::NetworkThere => {
+            Some("`--force` replaces it; `coreos-installer inspect` shows what is there")
+        }
+        _ => None,
+    }
+}
+
+fn retrofit(error: &RetrofitError) -> Option<&'static str> {
+    match error {
+        RetrofitError::NotRaw { .. } => Some("unpack it first; `download --decompress` does"),
         _ => None,
     }
 }

@@ -37,6 +37,20 @@ impl LoopDisk {
         Ok(Self { node, _file: file })
     }
 
+    /// Another loop device over a node.
+    pub(crate) fn over(node: &Path) -> Option<PathBuf> {
+        let out = Command::new("losetup")
+            .args(["--find", "--show"])
+            .arg(node)
+            .output()
+            .ok()?;
+        Some(String::from_utf8(out.stdout).ok()?.trim().into())
+    }
+
+    pub(crate) fn detach(node: &Path) {
+        let _ = Command::new("losetup").arg("--detach").arg(node).status();
+    }
+
     /// Everything on the disk, past no cache.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         std::fs::read(&self.node).unwrap()
@@ -51,10 +65,7 @@ impl LoopDisk {
 
 impl Drop for LoopDisk {
     fn drop(&mut self) {
-        let _ = Command::new("losetup")
-            .arg("--detach")
-            .arg(&self.node)
-            .status();
+        Self::detach(&self.node);
     }
 }
 

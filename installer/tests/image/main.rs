@@ -16,6 +16,8 @@ mod http;
 #[cfg(test)]
 mod image;
 #[cfg(test)]
+mod inspect;
+#[cfg(test)]
 mod keep;
 #[cfg(test)]
 mod refusals;
@@ -24,7 +26,11 @@ mod request;
 #[cfg(test)]
 mod resume;
 #[cfg(test)]
+mod retrofit;
+#[cfg(test)]
 mod server;
+#[cfg(test)]
+mod system;
 #[cfg(test)]
 mod trust;
 #[cfg(test)]

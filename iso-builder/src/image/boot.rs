@@ -5,11 +5,11 @@ use std::io::{self, Read, Write};
 
 use embed::contract::boot as names;
 use ext4_view::{Ext4, Ext4Error};
+use installer::disk::Window;
 
 use super::bls::{self, BlsEntry, BlsError};
 use super::probe::{FileSystem, probe};
 use super::table::Partition;
-use super::window::Window;
 
 /// Most entries of a directory that are looked at.
 const MAX_ENTRIES: usize = 4096;

@@ -4,9 +4,9 @@
 use std::io::{self, Read};
 
 use fatfs::{FileSystem, FsOptions};
+use installer::disk::Window;
 
 use super::table::Partition;
-use super::window::Window;
 
 type Dir<'a> = fatfs::Dir<'a, Window>;
 

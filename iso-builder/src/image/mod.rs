@@ -12,13 +12,13 @@ mod probe;
 mod table;
 #[cfg(test)]
 mod tests;
-mod window;
 
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
 use embed::digest::Sha256Digest;
+use installer::disk::Window;
 use installer::image::ImageFacts;
 use installer::verify::Verified;
 
@@ -30,7 +30,6 @@ pub use probe::FileSystem;
 pub use table::TableError;
 
 use table::Partition;
-use window::Window;
 
 /// Name of the partition that the live system takes its root from.
 const ROOT_PARTITION: &str = "root";

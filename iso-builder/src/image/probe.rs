@@ -1,7 +1,7 @@
 //! Which file system a partition holds, and its label: enough to find the boot partition and to
 //! say why one cannot be read. Offsets are those of each format's superblock.
 
-use super::window::Window;
+use installer::disk::Window;
 
 /// File systems that are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,7 @@ use std::io;
 
 use gpt::disk::LogicalBlockSize;
 use gpt::{GptConfig, GptError, partition_types};
-
-use super::window::Window;
+use installer::disk::Window;
 
 /// Most partitions that an image may have; a real one has four.
 const MAX_ENTRIES: u32 = 1024;

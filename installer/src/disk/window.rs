@@ -1,5 +1,5 @@
-//! Part of an image file as a read-only device of its own: what the GPT, ext4 and FAT readers are
-//! given. Reads beyond the part fail; nothing here can write.
+//! Part of an image or disk as a read-only device of its own: what the GPT, ext4 and FAT readers
+//! are given. Reads beyond the part fail; nothing here can write.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// Bytes `start .. start + length` of a file.
 #[derive(Clone, Debug)]
-pub(super) struct Window {
+pub struct Window {
     file: Arc<File>,
     start: u64,
     length: u64,
@@ -16,9 +16,9 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// The whole of `file`.
-    pub(super) fn whole(file: Arc<File>) -> io::Result<Self> {
-        let length = file.metadata()?.len();
+    /// The whole of `file`, which may be a block device.
+    pub fn whole(file: Arc<File>) -> io::Result<Self> {
+        let length = (&*file).seek(SeekFrom::End(0))?;
         Ok(Self {
             file,
             start: 0,
@@ -28,7 +28,7 @@ impl Window {
     }
 
     /// A part of this window, or `None` when it would reach beyond it.
-    pub(super) fn part(&self, start: u64, length: u64) -> Option<Self> {
+    pub fn part(&self, start: u64, length: u64) -> Option<Self> {
         let end = start.checked_add(length)?;
         let start = self.start.checked_add(start)?;
         (end <= self.length).then(|| Self {
@@ -40,12 +40,17 @@ impl Window {
     }
 
     /// Size in bytes.
-    pub(super) fn len(&self) -> u64 {
+    pub fn len(&self) -> u64 {
         self.length
     }
 
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
     /// Fills `buffer` from `offset` on.
-    pub(super) fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+    pub fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         let end = offset
             .checked_add(buffer.len() as u64)
             .filter(|&end| end <= self.length);

@@ -1,0 +1,102 @@
+//! `embed`: the configuration step of an install, for a system that was written earlier.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{ArgGroup, Args, ValueHint};
+
+use super::install::first_boot;
+use crate::firstboot::{Console, Existing, FirstbootArgs};
+use crate::observe::Silent;
+use crate::plan::Options;
+use crate::retrofit::retrofit;
+use crate::ui;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  coreos-installer embed -i machine.ign os.raw
+  coreos-installer embed -i new.bu --force --append-karg nosmt /dev/sda";
+
+/// clap's own would spell out every option of which one is needed.
+pub(super) const USAGE: &str = "coreos-installer embed <OPTION>... <IMAGE>";
+
+/// Options of `embed`.
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("edit").required(true).multiple(true).args([
+    "ignition_file", "platform", "console", "firstboot_args", "append_karg", "delete_karg",
+    "copy_network", "network_dir",
+]))]
+pub(super) struct EmbedArgs {
+    /// Raw image file, or disk
+    #[arg(value_hint = ValueHint::AnyPath)]
+    image: PathBuf,
+    /// Put this Ignition or Butane config there
+    #[arg(short, long, visible_alias = "ignition", value_name = "PATH", value_hint = ValueHint::FilePath)]
+    ignition_file: Option<PathBuf>,
+    /// Replace a config or network settings that are there
+    #[arg(short, long)]
+    force: bool,
+    /// Directory of the local files that a Butane config names
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    files_dir: Option<PathBuf>,
+    /// Take the config as it is: check and convert nothing
+    #[arg(long)]
+    no_validate: bool,
+    /// Ignition platform ID of the system
+    #[arg(short, long, value_name = "ID")]
+    platform: Option<String>,
+    /// Console of kernel and boot loader, for example `ttyS0,115200` [repeatable]
+    #[arg(long, value_name = "SPEC")]
+    console: Vec<Console>,
+    /// Network arguments for the first boot only
+    #[arg(long, value_name = "ARGS")]
+    firstboot_args: Option<FirstbootArgs>,
+    /// Add a kernel argument [repeatable]
+    #[arg(long, value_name = "ARG")]
+    append_karg: Vec<String>,
+    /// Remove a kernel argument [repeatable]
+    #[arg(long, value_name = "ARG")]
+    delete_karg: Vec<String>,
+    /// Take over this machine's NetworkManager keyfiles
+    #[arg(short = 'n', long)]
+    copy_network: bool,
+    /// Take over the keyfiles in this directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    network_dir: Option<PathBuf>,
+}
+
+impl EmbedArgs {
+    pub(super) fn run(self) -> Result<()> {
+        let existing = match self.force {
+            true => Existing::Replace,
+            false => Existing::Refuse,
+        };
+        let image = self.image.clone();
+        let plan = self.into_options().resolve(false)?;
+        let cancel = ui::cancel_on_signals()?;
+        let edits = first_boot(&plan, &Silent, &cancel)?;
+        if !edits.is_empty() {
+            retrofit(&image, &edits, existing, &cancel)?;
+        }
+        ui::tell(&format!("configured the system on {}", image.display()));
+        Ok(())
+    }
+
+    /// The same options of an install, so that they mean the same.
+    fn into_options(self) -> Options {
+        Options {
+            ignition_file: self.ignition_file,
+            files_dir: self.files_dir,
+            no_validate: self.no_validate,
+            platform: self.platform,
+            console: self.console,
+            firstboot_args: self.firstboot_args,
+            append_karg: self.append_karg,
+            delete_karg: self.delete_karg,
+            copy_network: self.copy_network || self.network_dir.is_some(),
+            network_dir: self.network_dir,
+            dest_device: Some(self.image),
+            ..Options::default()
+        }
+    }
+}
