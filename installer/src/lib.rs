@@ -9,6 +9,7 @@ pub mod cli;
 pub mod decode;
 pub mod disk;
 pub mod download;
+pub mod firmware;
 pub mod firstboot;
 pub mod image;
 pub mod inspect;

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use embed::contract::run;
 use embed::ignition::Config;
 
+use super::afterwards::Afterwards;
 use super::config::{DeliveryArgs, Doubt};
 use super::{CliError, dry_run, files};
 use crate::cancel::Cancel;
@@ -50,6 +51,7 @@ pub(super) fn run(options: Options) -> Result<()> {
 
     let first_boot = first_boot(&plan, &watcher, &cancel)?;
     let device = device(&plan.target)?;
+    let afterwards = Afterwards::prepare(&plan, &device)?;
     let source = location(&plan, &device)?;
     let mut editor = |boot: &Path| {
         first_boot
@@ -79,7 +81,7 @@ pub(super) fn run(options: Options) -> Result<()> {
     let installed = install::install(request, &watcher, &cancel);
     watcher.finish();
     tell(&installed?, &device);
-    Ok(())
+    afterwards.run(&device)
 }
 
 fn tell(installed: &Installed, device: &Path) {

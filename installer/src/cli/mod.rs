@@ -5,6 +5,7 @@
 //! the field rely on.
 
 mod access;
+mod afterwards;
 mod butane;
 mod config;
 mod customize;

@@ -36,7 +36,7 @@ pub(crate) fn read(disk: &dyn Disk, offset: u64) -> io::Result<Option<(Kind, Str
 
 /// ext4: superblock at 1024, `s_magic` at 56, `s_volume_name` at 120 (16 bytes). XFS: superblock
 /// at 0, `sb_fname` at 108 (12 bytes).
-fn parse(bytes: &[u8]) -> Option<(Kind, String)> {
+pub(super) fn parse(bytes: &[u8]) -> Option<(Kind, String)> {
     if bytes.get(1080..1082) == Some(&[0x53, 0xef]) {
         return Some((Kind::Ext, text(bytes.get(1144..1160)?)));
     }

@@ -13,7 +13,8 @@ pub(crate) mod inventory;
 pub(crate) mod label;
 pub(crate) mod mount;
 pub(crate) mod saved;
-mod sys;
+mod stale;
+pub(crate) mod sys;
 pub(crate) mod table;
 mod window;
 pub(crate) mod zero;
@@ -28,6 +29,7 @@ pub use embed::gpt::{GptError, SectorSize};
 pub use inventory::{DiskInfo, disks};
 pub use mount::BootError;
 pub use saved::{SaveFilter, SaveFilterError, SavedError};
+pub use stale::{StaleBoot, StalePlace, WipeError, stale_boots};
 pub use window::Window;
 
 /// Bytes at the start of a disk that are written last: MBR, partition table, and whatever boot

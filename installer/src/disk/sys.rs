@@ -1,4 +1,5 @@
-//! The system calls that no library wraps safely: block device and loop device ioctls. The only
+//! The system calls that no library wraps safely: ioctls of block devices, loop devices and file
+//! flags. The only
 //! unsafe code of this crate; everything it needs to be sound is checked here.
 #![expect(unsafe_code, reason = "ioctls have no safe form")]
 
@@ -6,12 +7,14 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd as _, RawFd};
 
-use nix::libc::{c_int, c_ulong};
+use nix::libc::{c_int, c_long, c_ulong};
 
 // linux/fs.h
 const BLKRRPART: c_ulong = 0x125f;
 const BLKSSZGET: c_ulong = 0x1268;
 const BLKZEROOUT: c_ulong = 0x127f;
+// linux/fs.h: a flag of inodes
+const FS_IMMUTABLE_FL: c_long = 0x10;
 // linux/loop.h
 const LOOP_CONFIGURE: c_ulong = 0x4c0a;
 const LOOP_CTL_GET_FREE: c_ulong = 0x4c82;
@@ -24,6 +27,8 @@ nix::ioctl_read_bad!(blksszget, BLKSSZGET, c_int);
 nix::ioctl_write_ptr_bad!(blkzeroout, BLKZEROOUT, [u64; 2]);
 nix::ioctl_write_ptr_bad!(loop_configure, LOOP_CONFIGURE, LoopConfig);
 nix::ioctl_none_bad!(loop_ctl_get_free, LOOP_CTL_GET_FREE);
+nix::ioctl_read!(fs_ioc_getflags, b'f', 1, c_long);
+nix::ioctl_write_ptr!(fs_ioc_setflags, b'f', 2, c_long);
 
 /// `struct loop_info64`
 #[repr(C)]
@@ -75,6 +80,30 @@ pub(super) fn zero_out(device: &File, offset: u64, len: u64) -> io::Result<()> {
     let range = [offset, len];
     // SAFETY: the descriptor is open for the call, and BLKZEROOUT reads two u64 from `range`.
     unsafe { blkzeroout(device.as_raw_fd(), &range) }?;
+    Ok(())
+}
+
+fn flags(file: &File) -> io::Result<c_long> {
+    let mut flags: c_long = 0;
+    // SAFETY: the descriptor is open for the call. FS_IOC_GETFLAGS writes one int (its number says
+    // long), which lies within `flags`.
+    unsafe { fs_ioc_getflags(file.as_raw_fd(), &mut flags) }?;
+    Ok(flags)
+}
+
+/// Whether a file is protected from changes, even by root.
+pub(crate) fn is_immutable(file: &File) -> io::Result<bool> {
+    Ok(flags(file)? & FS_IMMUTABLE_FL != 0)
+}
+
+/// Protects a file from changes, or no longer.
+pub(crate) fn set_immutable(file: &File, immutable: bool) -> io::Result<()> {
+    let flags = match immutable {
+        true => flags(file)? | FS_IMMUTABLE_FL,
+        false => flags(file)? & !FS_IMMUTABLE_FL,
+    };
+    // SAFETY: the descriptor is open for the call, and FS_IOC_SETFLAGS reads one int within `flags`.
+    unsafe { fs_ioc_setflags(file.as_raw_fd(), &flags) }?;
     Ok(())
 }
 

@@ -29,7 +29,8 @@ impl Options {
             values: stream image_url image_file architecture stream_base_url image_digest
                 fetch_retries client_cert client_key ignition_file ignition_url ignition_hash
                 files_dir platform firstboot_args network_dir progress log_file;
-            switches: offline insecure insecure_ignition no_validate copy_network preserve_on_error dry_run;
+            switches: offline insecure insecure_ignition no_validate copy_network preserve_on_error dry_run
+                boot_entry wipe_stale_boot;
             once: dest_device;
         })
     }

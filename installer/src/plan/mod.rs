@@ -190,4 +190,8 @@ pub struct Plan {
     pub save: Vec<SaveFilter>,
     /// Keep the half-written table after a failure.
     pub preserve_on_error: bool,
+    /// Make a boot entry of the firmware, and place it first.
+    pub boot_entry: bool,
+    /// Wipe file systems labelled `boot` on other disks.
+    pub wipe_stale_boot: bool,
 }

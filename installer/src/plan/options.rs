@@ -161,6 +161,16 @@ pub struct Options {
     /// After a failure, leave the disk's partition table as it is
     #[arg(long, help_heading = "Disk")]
     pub preserve_on_error: bool,
+    /// Let the UEFI firmware boot the installed system first
+    ///
+    /// A boot entry is made after the install. Refused where there is no UEFI firmware.
+    #[arg(long, help_heading = "Disk")]
+    pub boot_entry: bool,
+    /// Wipe file systems labelled `boot` on other disks after the install
+    ///
+    /// Each is named before the install. Disks in use and members of a RAID are left alone.
+    #[arg(long, help_heading = "Disk")]
+    pub wipe_stale_boot: bool,
 
     /// Check everything, print what would be done, and write nothing
     #[arg(long)]

@@ -65,6 +65,8 @@ impl Options {
             network_dir,
             save,
             preserve_on_error: self.preserve_on_error,
+            boot_entry: self.boot_entry,
+            wipe_stale_boot: self.wipe_stale_boot,
         })
     }
 

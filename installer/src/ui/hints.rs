@@ -11,6 +11,7 @@ use embed::network::NetworkError;
 use crate::cli::{CliError, MediaError};
 use crate::decode::DecodeError;
 use crate::disk::{BootError, ChooseError, SavedError, TargetError};
+use crate::firmware::FirmwareError;
 use crate::firstboot::FirstBootError;
 use crate::plan::PlanError;
 use crate::retrofit::RetrofitError;
@@ -43,6 +44,7 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<&'static str> {
             .or_else(|| of(cause, boot))
             .or_else(|| of(cause, first_boot))
             .or_else(|| of(cause, retrofit))
+            .or_else(|| of(cause, firmware))
             .or_else(|| of(cause, system))
     })
 }
@@ -316,6 +318,17 @@ fn first_boot(error: &FirstBootError) -> Option<&'static str> {
         FirstBootError::ConfigThere | FirstBootError::NetworkThere => {
             Some("`--force` replaces it; `coreos-installer inspect` shows what is there")
         }
+        _ => None,
+    }
+}
+
+fn firmware(error: &FirmwareError) -> Option<&'static str> {
+    match error {
+        FirmwareError::NotUefi => Some("leave out `--boot-entry`; BIOS boots disks by their order"),
+        FirmwareError::NoVariables { .. } => {
+            Some("`mount -t efivarfs efivarfs /sys/firmware/efi/efivars` mounts them")
+        }
+        FirmwareError::Full => Some("delete old entries in the firmware's setup"),
         _ => None,
     }
 }

@@ -194,3 +194,25 @@ fn a_target_that_is_no_disk_is_refused() {
          hint:  `coreos-installer disks` lists the disks of this machine\n",
     );
 }
+
+#[test]
+fn a_boot_entry_without_uefi_firmware_is_refused_before_the_disk() {
+    if Path::new("/sys/firmware/efi").exists() {
+        eprintln!("SKIP: boot_entry_refused: this machine has UEFI firmware");
+        return;
+    }
+    refused(
+        &[("i.raw", "x"), ("a.yaml", "boot-entry: true\n")],
+        &[
+            "-c",
+            "DIR/a.yaml",
+            "-f",
+            "DIR/i.raw",
+            "--insecure",
+            "TARGET",
+        ],
+        1,
+        "error: this machine was not started by UEFI firmware; only that has boot entries\n\
+         hint:  leave out `--boot-entry`; BIOS boots disks by their order\n",
+    );
+}

@@ -30,6 +30,8 @@ mod retrofit;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod stale;
+#[cfg(test)]
 mod system;
 #[cfg(test)]
 mod trust;
