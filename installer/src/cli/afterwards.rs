@@ -44,6 +44,20 @@ impl Afterwards {
         })
     }
 
+    /// The lines of a plan.
+    pub(super) fn describe(&self) -> String {
+        let wiped = self.stale.iter().filter(|_| self.wipe);
+        let mut lines: Vec<String> = wiped
+            .map(|stale| format!("wiped     the `boot` file system on {}\n", places(stale)))
+            .collect();
+        lines.extend(
+            self.firmware
+                .iter()
+                .map(|_| "firmware  a boot entry, placed first\n".to_owned()),
+        );
+        lines.concat()
+    }
+
     /// Does it, each thing whether or not the other fails. The system is on `target` and boots in
     /// any case.
     pub(super) fn run(&self, target: &Path) -> Result<()> {
@@ -120,6 +134,17 @@ mod tests {
         let start = "a file system labelled `boot` is on partition 3 of /dev/sdb and /dev/sdc as \
              well (UUID 00000000-0000-0000-0000-000000000001) and may be booted or mounted in \
              place of the new one; ";
+        let mut afterwards = Afterwards {
+            firmware: None,
+            stale: vec![stale.clone()],
+            wipe: false,
+        };
+        assert_eq!(afterwards.describe(), "");
+        afterwards.wipe = true;
+        assert_eq!(
+            afterwards.describe(),
+            "wiped     the `boot` file system on partition 3 of /dev/sdb and /dev/sdc\n"
+        );
         assert_eq!(
             warning(&stale, true),
             format!("{start}it will be wiped after the install")

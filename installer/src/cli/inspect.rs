@@ -92,8 +92,9 @@ fn system(os: &OsFound) -> String {
     let name = os.name.as_ref().or(os.id.as_ref());
     let name = name.map_or("unnamed", String::as_str);
     match &os.version {
-        Some(version) => format!("{name} (version {version})"),
-        None => name.to_owned(),
+        // Most pretty names end with it.
+        Some(version) if !name.contains(version.as_str()) => format!("{name} (version {version})"),
+        _ => name.to_owned(),
     }
 }
 

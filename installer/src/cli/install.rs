@@ -76,7 +76,8 @@ pub(super) fn run(options: Options) -> Result<()> {
     if dry_run {
         let rehearsal = install::rehearse(&request, &watcher, &cancel);
         watcher.finish();
-        return files::report(dry_run::describe(&rehearsal?, &first_boot).as_bytes());
+        let text = dry_run::describe(&rehearsal?, &first_boot) + &afterwards.describe();
+        return files::report(text.as_bytes());
     }
     let installed = install::install(request, &watcher, &cancel);
     watcher.finish();

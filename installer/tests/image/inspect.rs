@@ -45,7 +45,7 @@ fn an_image_is_described() {
          \x20           2  EFI-SYSTEM       4.00 MiB at    2.00 MiB  EFI system\n\
          \x20           3  boot            16.00 MiB at    6.00 MiB  Linux                 ext4 `boot`\n\
          \x20           4  root            17.00 MiB at   22.00 MiB  Linux                 ext4 `root`\n\
-         os         Some OS 40 (version 40)\n\
+         os         Some OS 40\n\
          entry      Some OS 40 (x:0)\n\
          platform   metal\n\
          kargs      root=LABEL=root rw ignition.platform.id=metal console=tty0\n\
