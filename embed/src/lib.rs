@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod butane;
+pub mod chunks;
 pub mod config;
 pub mod contract;
 pub mod customize;

@@ -4,6 +4,7 @@
 use std::io::{Cursor, Read as _};
 use std::ops::ControlFlow;
 
+use embed::chunks::{Manifest, Part};
 use embed::gpt::{SectorSize, Table, TableError};
 use embed::initrd::{Archive, Limits, newc, walk};
 use embed::iso::{IsoReader, LiveIso, MinimalIso};
@@ -107,4 +108,37 @@ pub(super) fn stream_hash(data: &[u8]) {
         assert!(body.starts_with(&out));
         assert!(result.is_err() || out == body);
     }
+}
+
+/// A chunk manifest that is accepted covers its image once and in order, with frames that lie in
+/// the packed file one after the other, and is read back as written.
+pub(super) fn chunks(data: &[u8]) {
+    let Ok(manifest) = Manifest::parse(data) else {
+        return;
+    };
+    let (mut end, mut frame_end) = (0, 0);
+    for part in manifest.parts() {
+        assert_eq!(part.offset(), end, "a gap or an overlap");
+        assert!(part.end() > part.offset(), "a part of nothing");
+        end = part.end();
+        if let Part::Chunk(chunk) = part {
+            assert!(
+                chunk.length <= manifest.chunk_size(),
+                "a chunk that is too long"
+            );
+            assert!(chunk.frame_offset >= frame_end, "frames that overlap");
+            frame_end = chunk.frame_end();
+        }
+    }
+    assert_eq!(end, manifest.image().size);
+    assert!(frame_end <= manifest.file().size, "a frame beyond the file");
+    let again = manifest
+        .to_json()
+        .ok()
+        .and_then(|json| Manifest::parse(&json).ok());
+    assert_eq!(
+        again,
+        Some(manifest),
+        "a manifest changed when it was written and read"
+    );
 }

@@ -30,6 +30,7 @@ pub const TARGETS: &[FuzzTarget] = &[
     target("minimal_iso", media::minimal_iso),
     target("gpt", media::gpt),
     target("stream_hash", media::stream_hash),
+    target("chunks", media::chunks),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8])) -> FuzzTarget {
