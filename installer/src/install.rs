@@ -13,14 +13,16 @@ use crate::disk::mount::{self, BootError};
 use crate::disk::saved::{Saved, SavedError};
 use crate::disk::{BlockDevice, Disk, SaveFilter, TargetError};
 use crate::observe::Observer;
-use crate::pipeline::{Decoding, ImageError, Pipeline};
+use crate::pipeline::{ImageError, Pipeline};
 use crate::seal::{Customise, Head, Interim, SealError, Sealed};
-use crate::source::{ExpectedDigest, Location, SourceError};
-use crate::verify::{Check, Keyring, Means, SignaturePolicy, Trust, VerifyError};
+use crate::source::{Location, ManifestPlace, SourceError};
+use crate::verify::{Keyring, Means, SignaturePolicy, Trust, VerifyError};
 
+mod open;
 mod rehearsal;
 
 use embed::gpt::{GptError, Table};
+use open::OpenImage;
 pub use rehearsal::{Rehearsal, rehearse};
 
 /// Edits the boot partition of a freshly written system before its disk becomes bootable.
@@ -54,6 +56,8 @@ pub enum OnError {
 pub struct Request<'a> {
     /// The image.
     pub source: Location,
+    /// Where its chunk manifest is, if it is a packed one.
+    pub manifest: ManifestPlace,
     /// The digest that its bytes as published must have. Makes a signature unnecessary, but one
     /// that is there must be good all the same.
     pub digest: Option<Sha256Digest>,
@@ -75,6 +79,7 @@ impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
             .field("source", &self.source)
+            .field("manifest", &self.manifest)
             .field("digest", &self.digest)
             .field("policy", &self.policy)
             .field("device", &self.device)
@@ -245,21 +250,14 @@ fn prepare(
     cancel: &Cancel,
 ) -> Result<Prepared, InstallError> {
     let untouched = |source| untouched(&request.device, source);
-    let mut stream = request
-        .source
-        .open(observer, cancel)
-        .map_err(|e| untouched(source_cause(e)))?;
-    stream.digest = ExpectedDigest::choose(&stream.name, stream.digest, request.digest)
-        .map_err(|e| untouched(InstallCause::Verify(e.into())))?;
-    let check = Check::prepare(&stream, request.policy, &request.keyring)
-        .map_err(|e| untouched(InstallCause::Verify(e)))?;
-    let means = check.means();
+    let image = OpenImage::of(request, observer, cancel).map_err(untouched)?;
     let device =
         BlockDevice::open(&request.device).map_err(|e| untouched(InstallCause::Target(e)))?;
     let saved =
         Saved::select(&device, &request.save).map_err(|e| untouched(InstallCause::Saved(e)))?;
+    let means = image.means();
     Ok(Prepared {
-        image: Pipeline::start(stream, check, Decoding::Detect, cancel),
+        image: image.start(cancel),
         device,
         saved,
         means,

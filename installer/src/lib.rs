@@ -15,6 +15,7 @@ pub mod image;
 pub mod inspect;
 pub mod install;
 pub mod observe;
+pub mod pack_image;
 pub mod pipeline;
 pub mod plan;
 pub mod retrofit;

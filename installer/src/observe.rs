@@ -36,6 +36,15 @@ pub enum FetchNotice {
         /// The place that is asked now.
         next: String,
     },
+    /// A chunk of a packed image is not what its manifest lists: another place is asked for it.
+    BadChunk {
+        /// The place that gave it.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+        /// The place that is asked now.
+        next: String,
+    },
     /// The server cannot go on where the transfer broke off: it sends everything again, and what
     /// was there already is compared and left out.
     Again {

@@ -61,6 +61,7 @@ pub(super) fn run(options: Options) -> Result<()> {
     let wanted = !first_boot.is_empty();
     let request = Request {
         source,
+        manifest: plan.image_manifest.clone(),
         digest: plan.image_digest,
         policy: super::policy(plan.insecure),
         keyring: super::keyring(plan.keyrings.clone(), plan.keyring_dirs.clone()),

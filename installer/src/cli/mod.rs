@@ -98,8 +98,8 @@ enum Command {
     /// Convert Butane configs to Ignition
     #[command(after_help = butane::EXAMPLES)]
     Butane(Box<butane::ButaneArgs>),
-    /// Make files that belong to an OS build or a package
-    #[command(subcommand, hide = true)]
+    /// Make what is published with an OS
+    #[command(subcommand)]
     Pack(pack::PackCommand),
     /// Look into live media
     #[command(subcommand, hide = true)]

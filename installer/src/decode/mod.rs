@@ -121,6 +121,20 @@ enum Member<R: BufRead> {
     Zstd(zstd::stream::read::Decoder<'static, Input<R>>),
 }
 
+/// How many of a file's first bytes [`not_raw`] wants to see.
+pub(crate) const START: usize = magic::LEN;
+
+/// What a file that begins with `start` is instead of a raw image.
+pub(crate) fn not_raw(start: &[u8]) -> Option<&'static str> {
+    match magic::format_of(start) {
+        Ok(Format::Raw) => None,
+        Ok(Format::Gzip) => Some("gzip data"),
+        Ok(Format::Xz) => Some("xz data"),
+        Ok(Format::Zstd) => Some("zstd data"),
+        Err(what) => Some(what),
+    }
+}
+
 impl<R: BufRead> Decoder<R> {
     /// Looks at the first bytes and sets up their decoder.
     pub(crate) fn detect(reader: R) -> Result<Self, DecodeError> {

@@ -12,14 +12,17 @@ use embed::digest::Sha256Digest;
 
 use super::*;
 use crate::observe::Silent;
+use crate::pipeline::Decoding;
 use crate::source::{DigestAuthority, ExpectedDigest, ImageStream, Signature};
+use crate::verify::Check;
 
+mod packed;
 mod recorder;
 
 use recorder::{Op, Recorder, apply};
 
 const MIB: usize = 1024 * 1024;
-const IMAGE: usize = 6 * MIB;
+const IMAGE: usize = 7 * MIB;
 const DISK: usize = 16 * MIB;
 /// Where the test's configuration goes: somewhere in the image's boot partition.
 const MARK_AT: usize = 3 * MIB;
@@ -132,6 +135,10 @@ impl Customise for Marker {
 }
 
 fn run(disk: &Recorder, sha256: Sha256Digest, save: &str) -> Result<Sealed, Box<InstallError>> {
+    run_pipeline(disk, pipeline(image(), sha256), save)
+}
+
+fn run_pipeline(disk: &Recorder, image: Pipeline, save: &str) -> Result<Sealed, Box<InstallError>> {
     let filters = if save.is_empty() {
         Vec::new()
     } else {
@@ -146,7 +153,7 @@ fn run(disk: &Recorder, sha256: Sha256Digest, save: &str) -> Result<Sealed, Box<
         on_error: OnError::Clear,
     };
     target
-        .run(pipeline(image(), sha256), Some(&mut Marker), &Silent)
+        .run(image, Some(&mut Marker), &Silent)
         .map_err(Box::new)
 }
 

@@ -1,37 +1,37 @@
-//! The image path as running threads: one reads the source, one checks its bytes as published,
-//! one decodes, and the caller takes the raw image chunk by chunk and writes it.
+//! The image path as running threads, from a source to raw chunks that the caller takes in order
+//! and writes: an image as one stream ([`streamed`]), or a packed one frame by frame ([`chunked`]).
 //!
-//! Memory is bounded by two pools of buffers. A [`Verified`] comes out of its end
-//! only, after the last byte of the source went through the check and the last raw byte was taken.
+//! Memory is bounded by pools of buffers. A [`Verified`] comes out of its end only, after
+//! everything went through its check and the last raw byte was taken.
 
-mod pool;
+mod chunked;
+pub(crate) mod pool;
 mod reader;
+mod streamed;
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use embed::progress::Progress;
 
 use crate::cancel::{Cancel, Cancelled};
-use crate::decode::{DecodeError, Decoder};
+use crate::decode::DecodeError;
 use crate::disk::aligned::AlignedBuf;
-use crate::observe::{FetchNotice, Observer};
+use crate::observe::Observer;
+use crate::source::listed::Listed;
 use crate::source::{ImageStream, SourceError};
-use crate::verify::{Check, Running, Verified, VerifyError};
+use crate::verify::{Check, CheckedChunk, Verified, VerifyError, Vouched};
 
-use pool::{Pool, Pooled};
+use chunked::Chunked;
+use pool::Pooled;
 pub(crate) use reader::Block;
-use reader::{Blocks, Source};
+use streamed::Streamed;
 
-/// Size of a chunk of raw image, bytes; only the last one is smaller.
+/// Size of a chunk of raw image as it is handed on, bytes; only the last one is smaller.
 pub(crate) const CHUNK: usize = 1024 * 1024;
 
-/// How many chunks there are: how far decoding may run ahead of writing.
-const CHUNKS: usize = 8;
+static ZEROES: [u8; CHUNK] = [0; CHUNK];
 
 /// How often a caller that waits for a chunk looks whether it should stop.
 const POLL: Duration = Duration::from_millis(100);
@@ -77,204 +77,107 @@ pub(crate) enum Decoding {
 pub(crate) struct Chunk {
     /// Where it belongs in the image, bytes.
     pub(crate) offset: u64,
-    buf: Pooled<AlignedBuf>,
-    len: usize,
+    bytes: Bytes,
+}
+
+#[derive(Debug)]
+enum Bytes {
+    /// The first bytes of a buffer.
+    Decoded(Pooled<AlignedBuf>, usize),
+    /// A part of a packed image's chunk.
+    Checked(Arc<CheckedChunk>, Range<usize>),
+    /// So many zeroes, at most a chunk.
+    Zeroes(usize),
+}
+
+impl Chunk {
+    /// Whether it is known, without looking, to be nothing but zeroes.
+    pub(crate) fn is_zeroes(&self) -> bool {
+        matches!(self.bytes, Bytes::Zeroes(_))
+    }
 }
 
 impl Deref for Chunk {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
-        self.buf.get(..self.len).unwrap_or_default()
+        match &self.bytes {
+            Bytes::Decoded(buf, len) => buf.get(..*len),
+            Bytes::Checked(chunk, range) => chunk.bytes().get(range.clone()),
+            Bytes::Zeroes(len) => ZEROES.get(..*len),
+        }
+        .unwrap_or_default()
     }
 }
 
 /// A running image path.
 #[derive(Debug)]
-pub struct Pipeline {
-    name: String,
-    total: Option<u64>,
-    count: Arc<AtomicU64>,
-    notices: Option<Receiver<FetchNotice>>,
-    chunks: Receiver<Chunk>,
-    source: Option<JoinHandle<Result<(), SourceError>>>,
-    decoder: Option<JoinHandle<Result<(), DecodeError>>>,
-    check: Option<Running>,
-    cancel: Cancel,
-    /// Stops the threads, whatever the caller's flag says.
-    stop: Cancel,
-    ended: bool,
+pub struct Pipeline(Way);
+
+#[derive(Debug)]
+enum Way {
+    Streamed(Box<Streamed>),
+    Chunked(Box<Chunked>),
 }
 
 impl Pipeline {
-    /// Starts reading.
+    /// Starts reading an image as one stream.
     pub(crate) fn start(
-        mut stream: ImageStream,
+        stream: ImageStream,
         check: Check,
         decoding: Decoding,
         cancel: &Cancel,
     ) -> Self {
-        let (name, total) = (stream.name.clone(), stream.length);
-        let (stop, notices) = match stream.remote.take() {
-            Some(remote) => (remote.stop, Some(remote.notices)),
-            None => (Cancel::new(), None),
-        };
-        let count = Arc::new(AtomicU64::new(0));
-        let (feed, check) = check.start(stop.clone());
-        let (sender, blocks) = Blocks::queue();
-        let source = Source {
-            stream,
-            feed,
-            blocks: sender,
-            count: Arc::clone(&count),
-            stop: stop.clone(),
-        };
-        let (sender, chunks) = channel();
-        let decode = move || decode(blocks, decoding, &sender);
-        Self {
-            name,
-            total,
-            count,
-            notices,
-            chunks,
-            source: Some(std::thread::spawn(move || source.run())),
-            decoder: Some(std::thread::spawn(decode)),
-            check: Some(check),
-            cancel: cancel.clone(),
-            stop,
-            ended: false,
-        }
+        Self(Way::Streamed(Box::new(Streamed::start(
+            stream, check, decoding, cancel,
+        ))))
+    }
+
+    /// Starts reading a packed image by its manifest.
+    pub(crate) fn start_listed(listed: Listed, vouched: Vouched, cancel: &Cancel) -> Self {
+        Self(Way::Chunked(Box::new(Chunked::start(
+            listed, vouched, cancel,
+        ))))
     }
 
     /// Path or URL of the image.
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        match &self.0 {
+            Way::Streamed(streamed) => &streamed.name,
+            Way::Chunked(chunked) => &chunked.name,
+        }
     }
 
     /// Size of the source, if it tells it.
     pub(crate) fn total(&self) -> Option<u64> {
-        self.total
+        match &self.0 {
+            Way::Streamed(streamed) => streamed.total,
+            Way::Chunked(chunked) => Some(chunked.total()),
+        }
     }
 
     /// How far the source was read.
     pub(crate) fn progress(&self) -> Progress {
-        Progress::Copying {
-            bytes: self.count.load(Ordering::Relaxed),
-            total: self.total,
+        match &self.0 {
+            Way::Streamed(streamed) => streamed.progress(),
+            Way::Chunked(chunked) => chunked.progress(),
         }
     }
 
     /// The next part of the raw image, in order; `None` at its end. What the source meets in the
     /// meantime is told to `observer`.
     pub(crate) fn next(&mut self, observer: &dyn Observer) -> Result<Option<Chunk>, ImageError> {
-        loop {
-            self.cancel.check()?;
-            for notice in self.notices.iter().flat_map(Receiver::try_iter) {
-                observer.fetch(&notice);
-            }
-            match self.chunks.recv_timeout(POLL) {
-                Ok(chunk) => return Ok(Some(chunk)),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.end().map(|()| None),
-            }
+        match &mut self.0 {
+            Way::Streamed(streamed) => streamed.next(observer),
+            Way::Chunked(chunked) => chunked.next(observer),
         }
     }
 
-    /// The decoder has ended: well, or with an error of its own or of the source.
-    fn end(&mut self) -> Result<(), ImageError> {
-        let decoded = join(self.decoder.take());
-        match decoded {
-            Some(Err(DecodeError::Input { source, at })) => {
-                let other = SourceError::of_reader(&self.name, at, source);
-                let error = match join(self.source.take()) {
-                    Some(Err(SourceError::Cancelled(cancelled))) => return Err(cancelled.into()),
-                    Some(Err(error)) => error,
-                    _ => other,
-                };
-                return Err(ImageError::Source(error));
-            }
-            Some(Err(source)) => {
-                return Err(ImageError::Decode {
-                    name: self.name.clone(),
-                    source,
-                });
-            }
-            Some(Ok(())) => {}
-            // Asked again after the end, or the thread is gone without a word.
-            None if self.ended => {}
-            None => return Err(self.incomplete()),
+    /// The verdict over the whole source. All chunks must have been taken.
+    pub(crate) fn finish(self) -> Result<Verified, ImageError> {
+        match self.0 {
+            Way::Streamed(streamed) => streamed.finish(),
+            Way::Chunked(chunked) => chunked.finish(),
         }
-        self.ended = true;
-        match join(self.source.take()) {
-            Some(Err(SourceError::Cancelled(cancelled))) => Err(cancelled.into()),
-            Some(Err(error)) => Err(ImageError::Source(error)),
-            _ => Ok(()),
-        }
-    }
-
-    fn incomplete(&self) -> ImageError {
-        ImageError::Verify(VerifyError::Incomplete {
-            name: self.name.clone(),
-        })
-    }
-
-    /// Waits for the check's verdict over the whole source. All chunks must have been taken.
-    pub(crate) fn finish(mut self) -> Result<Verified, ImageError> {
-        self.cancel.check()?;
-        match self.check.take() {
-            Some(check) if self.ended => check.verdict().map_err(|error| match error {
-                // The check may have seen the flag before we did.
-                VerifyError::Incomplete { .. } if self.cancel.is_cancelled() => {
-                    ImageError::Cancelled(Cancelled)
-                }
-                error => ImageError::Verify(error),
-            }),
-            check => {
-                self.check = check;
-                Err(self.incomplete())
-            }
-        }
-    }
-}
-
-/// The value of a thread that is still to be joined; a panicked thread has none.
-fn join<T>(thread: Option<JoinHandle<T>>) -> Option<T> {
-    thread.and_then(|thread| thread.join().ok())
-}
-
-impl Drop for Pipeline {
-    fn drop(&mut self) {
-        self.stop.cancel();
-        // The check owns a temporary directory. The others may hang in a read; they own nothing
-        // and end with it.
-        if let Some(check) = self.check.take() {
-            let _ = check.verdict();
-        }
-    }
-}
-
-/// The decoder thread's work: chunks until the end, or until nobody takes them any more.
-fn decode(blocks: Blocks, decoding: Decoding, chunks: &Sender<Chunk>) -> Result<(), DecodeError> {
-    let mut decoder = match decoding {
-        Decoding::Detect => Decoder::detect(blocks)?,
-        Decoding::AsIs => Decoder::as_is(blocks),
-    };
-    let pool = Pool::new(CHUNKS, || AlignedBuf::zeroed(CHUNK));
-    let mut offset = 0u64;
-    loop {
-        let Some(mut buf) = pool.take() else {
-            return Ok(());
-        };
-        let mut len = 0;
-        while let Some(rest) = buf.get_mut(len..).filter(|rest| !rest.is_empty()) {
-            match decoder.read(rest)? {
-                0 => break,
-                n => len += n,
-            }
-        }
-        if len == 0 || chunks.send(Chunk { offset, buf, len }).is_err() {
-            return Ok(());
-        }
-        offset = offset.saturating_add(len as u64);
     }
 }
 

@@ -26,7 +26,8 @@ impl Options {
             self, later;
             lists: config_file mirror keyring keyring_dir http_header ca_cert console append_karg
                 delete_karg dest_match save_partlabel save_partindex;
-            values: stream image_url image_file architecture stream_base_url image_digest
+            values: stream image_url image_file architecture stream_base_url image_manifest
+                image_digest
                 fetch_retries client_cert client_key ignition_file ignition_url ignition_hash
                 files_dir platform firstboot_args network_dir progress log_file;
             switches: offline insecure insecure_ignition no_validate copy_network preserve_on_error dry_run

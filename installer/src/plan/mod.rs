@@ -16,7 +16,7 @@ use embed::kargs::Edit;
 
 use crate::disk::{DiskRule, SaveFilter, SaveFilterError};
 use crate::firstboot::{Console, FirstbootArgs};
-use crate::source::Access;
+use crate::source::{Access, ManifestPlace};
 
 pub use options::{NETWORK_DIR, Options, ProgressForm, RetriesError};
 pub(crate) use options::{parse_image_digest, parse_retries};
@@ -158,6 +158,8 @@ pub struct Plan {
     pub mirrors: Vec<String>,
     /// Digest that the image must have as published.
     pub image_digest: Option<Sha256Digest>,
+    /// Where the image's chunk manifest is.
+    pub image_manifest: ManifestPlace,
     /// Key files to trust beside the system's keys.
     pub keyrings: Vec<PathBuf>,
     /// Directories of key files to trust beside the system's keys.

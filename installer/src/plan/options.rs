@@ -58,6 +58,13 @@ pub struct Options {
     /// go on where it broke off, after comparing what was there already.
     #[arg(long, value_name = "URL", help_heading = "Image", value_hint = ValueHint::Url)]
     pub mirror: Vec<String>,
+    /// Chunk manifest of a packed image: a file, a URL, or `none`
+    ///
+    /// Without this, the one beside an image NAME.raw.zst is used if it is there:
+    /// NAME.chunks.json. Its signature is beside it, with `.sig` appended. With `none` the image
+    /// is read as one stream. See `coreos-installer pack image`.
+    #[arg(long, value_name = "PLACE", help_heading = "Image")]
+    pub image_manifest: Option<String>,
     /// Digest of the image as published, sha256-HEX
     ///
     /// Enough in place of a signature. One that is there must be good all the same.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use embed::kargs::{Edit, Kargs};
 
 use crate::disk::{SaveFilter, SaveFilterError};
-use crate::source::{Access, ClientIdentity};
+use crate::source::{Access, ClientIdentity, ManifestPlace};
 
 use super::{ConfigSource, ImageChoice, NETWORK_DIR, Options, Plan, PlanError, Target};
 
@@ -17,6 +17,7 @@ impl Options {
     /// image of its own, which is then the default.
     pub fn resolve(self, on_live_medium: bool) -> Result<Plan, PlanError> {
         let image = self.image(on_live_medium)?;
+        let image_manifest = self.image_manifest(&image)?;
         let config = self.config()?;
         let network_dir = self.copy_network.then(|| {
             self.network_dir
@@ -39,6 +40,7 @@ impl Options {
             target,
             mirrors: self.mirror,
             image_digest: self.image_digest,
+            image_manifest,
             keyrings: self.keyring,
             keyring_dirs: self.keyring_dir,
             insecure: self.insecure,
@@ -105,6 +107,27 @@ impl Options {
                 architecture: self.architecture.clone(),
             }
         })
+    }
+
+    /// A manifest that is fetched comes from a server that is talked to like the image's.
+    fn image_manifest(&self, image: &ImageChoice) -> Result<ManifestPlace, PlanError> {
+        let needs = |needs| {
+            let option = "--image-manifest";
+            Err(PlanError::Needs { option, needs })
+        };
+        let Some(place) = self.image_manifest.as_deref() else {
+            return Ok(ManifestPlace::Beside);
+        };
+        let is_url = place.starts_with("http://") || place.starts_with("https://");
+        match (image, place) {
+            (_, "none") => Ok(ManifestPlace::Unused),
+            (ImageChoice::Url(_), url) if is_url => Ok(ManifestPlace::Url(url.to_owned())),
+            (ImageChoice::File(_), _) if is_url => needs("--image-url"),
+            (ImageChoice::File(_) | ImageChoice::Url(_), path) => {
+                Ok(ManifestPlace::File(path.into()))
+            }
+            _ => needs("--image-file or --image-url"),
+        }
     }
 
     fn save_filters(&self) -> Result<Vec<SaveFilter>, PlanError> {

@@ -31,6 +31,7 @@ fn every_key_of_a_config_file_means_the_same_option() {
     let file = yaml(
         "stream: testing\nimage-url: http://x/i\nimage-file: /i\noffline: true\narchitecture: aarch64\n\
          stream-base-url: http://x/\nmirror: [http://m/]\n\
+         image-manifest: none\n\
          image-digest: sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\n\
          keyring: [/k]\nkeyring-dir: [/d]\nhttp-header: ['A: b', 'C: d']\nca-cert: [/ca]\n\
          client-cert: /cc\nclient-key: /ck\ninsecure: true\nfetch-retries: infinite\n\
@@ -42,7 +43,7 @@ fn every_key_of_a_config_file_means_the_same_option() {
          dest-match: [serial=Z1, 'size=>=1GB']\ndest-device: /dev/sda\n",
     );
     let command = "-s|testing|-u|http://x/i|-f|/i|--offline|-a|aarch64|--stream-base-url|http://x/|\
-         --mirror|http://m/|--image-digest|\
+         --mirror|http://m/|--image-manifest|none|--image-digest|\
          sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881|\
          --keyring|/k|--keyring-dir|/d|--http-header|A: b|--http-header|C: d|--ca-cert|\
          /ca|--client-cert|/cc|--client-key|/ck|--insecure|--fetch-retries|infinite|-i|\
@@ -259,6 +260,40 @@ fn an_ignition_url_must_be_checkable() {
         resolve(&["--ignition-hash", hash]),
         Err(PlanError::Needs { .. })
     ));
+}
+
+#[test]
+fn a_manifest_that_is_named_belongs_to_an_image_that_is_named() {
+    use ManifestPlace::{Beside, File, Unused, Url};
+    let place = |args: &[&str]| {
+        let args = [args, &["/dev/sda"]].concat();
+        line(&args).resolve(true).map(|plan| plan.image_manifest)
+    };
+    let (file, url) = ("--image-file=/i", "--image-url=http://x/i");
+    for (args, expected) in [
+        (&[file][..], Beside),
+        (&[file, "--image-manifest=/m"], File("/m".into())),
+        (&[url, "--image-manifest=m"], File("m".into())),
+        (
+            &[url, "--image-manifest=http://x/m"],
+            Url("http://x/m".into()),
+        ),
+        (&["--offline", "--image-manifest=none"], Unused),
+    ] {
+        assert_eq!(place(args).unwrap(), expected, "{args:?}");
+    }
+    for (args, expected) in [
+        (
+            [file, "--image-manifest=https://x/m"],
+            "--image-manifest needs --image-url",
+        ),
+        (
+            ["--offline", "--image-manifest=/m"],
+            "--image-manifest needs --image-file or --image-url",
+        ),
+    ] {
+        assert_eq!(place(&args).unwrap_err().to_string(), expected);
+    }
 }
 
 #[test]

@@ -27,7 +27,12 @@ impl<'d> Writer<'d> {
 
     pub(super) fn write(&mut self, chunk: &Chunk) -> Result<(), SealError> {
         let sector = u64::from(self.disk.sector_size().bytes());
-        for run in runs(chunk) {
+        let runs = if chunk.is_zeroes() {
+            vec![Run::Zero(0..chunk.len())]
+        } else {
+            runs(chunk)
+        };
+        for run in runs {
             match run {
                 Run::Zero(range) => {
                     let start = chunk.offset + range.start as u64;

@@ -270,7 +270,7 @@ impl SourceError {
     }
 
     /// The error and its causes in one line.
-    pub(super) fn in_one_line(&self) -> String {
+    pub(crate) fn in_one_line(&self) -> String {
         let mut text = self.to_string();
         let mut cause = self.source();
         while let Some(error) = cause {

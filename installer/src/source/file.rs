@@ -34,7 +34,7 @@ pub(crate) fn open_sized(path: &Path) -> Result<(File, Option<u64>), SourceError
     Ok((file, meta.is_file().then_some(meta.len())))
 }
 
-fn signature_of(path: &Path) -> Result<Signature, SourceError> {
+pub(super) fn signature_of(path: &Path) -> Result<Signature, SourceError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".sig");
     let path = PathBuf::from(name);

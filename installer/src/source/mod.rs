@@ -7,6 +7,7 @@
 mod error;
 mod file;
 pub(crate) mod http;
+pub(crate) mod listed;
 mod live;
 pub mod stream_metadata;
 
@@ -23,6 +24,7 @@ use crate::observe::{FetchNotice, Observer};
 pub use error::{MirrorFailure, SourceError, Stage};
 pub(crate) use file::open_sized;
 pub use http::{Access, ClientIdentity, Header, Retries};
+pub use listed::ManifestPlace;
 
 /// The largest signature that is read, bytes.
 pub(crate) const MAX_SIGNATURE: u64 = 1024 * 1024;

@@ -13,6 +13,7 @@ use crate::decode::DecodeError;
 use crate::disk::{BootError, ChooseError, SavedError, TargetError};
 use crate::firmware::FirmwareError;
 use crate::firstboot::FirstBootError;
+use crate::pack_image::{PackError, SignError};
 use crate::plan::PlanError;
 use crate::retrofit::RetrofitError;
 use crate::seal::SealError;
@@ -32,6 +33,8 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<&'static str> {
             .or_else(|| of(cause, minimal))
             .or_else(|| of(cause, customize))
             .or_else(|| of(cause, plan))
+            .or_else(|| of(cause, pack))
+            .or_else(|| of(cause, sign))
             .or_else(|| of(cause, iso))
             .or_else(|| of(cause, kargs))
             .or_else(|| of(cause, verify))
@@ -172,6 +175,24 @@ fn plan(error: &PlanError) -> Option<&'static str> {
     })
 }
 
+fn pack(error: &PackError) -> Option<&'static str> {
+    match error {
+        PackError::NotRaw { .. } => Some("unpack it first: an image is packed as it is on a disk"),
+        PackError::Manifest(_) | PackError::SeekTable(_) => {
+            Some("take larger chunks with `--chunk-size`")
+        }
+        _ => None,
+    }
+}
+
+fn sign(error: &SignError) -> Option<&'static str> {
+    match error {
+        SignError::NoKey { .. } => Some("`gpg --list-secret-keys` shows what keys there are"),
+        SignError::Ambiguous { .. } => Some("name it by its fingerprint"),
+        _ => None,
+    }
+}
+
 fn iso(error: &IsoError) -> Option<&'static str> {
     match error {
         IsoError::TooLarge { .. } => Some(
@@ -218,6 +239,12 @@ fn verify(error: &VerifyError) -> Option<&'static str> {
         VerifyError::OtherDigest(_) => {
             Some("give the digest of the file as published, not of the unpacked image")
         }
+        VerifyError::Chunk { .. } => Some(
+            "fetch image and manifest again, from the same place; they may not belong together",
+        ),
+        VerifyError::Manifest { .. } | VerifyError::ChunkContent { .. } => Some(
+            "tell whoever packed the image; `--image-manifest none` reads it without the manifest",
+        ),
         VerifyError::Digest { .. } => Some("fetch the image again; it was damaged or replaced"),
         VerifyError::Engine(_) => Some("install the `gpg` program"),
         VerifyError::NoKey { .. } => Some("export one with `gpg --export KEY > FILE`"),

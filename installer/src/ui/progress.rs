@@ -96,6 +96,9 @@ impl Observer for Watcher {
             FetchNotice::Mirror { url, reason, next } => {
                 format!("going on with {next}, as {url} failed: {reason}")
             }
+            FetchNotice::BadChunk { url, reason, next } => {
+                format!("fetching a chunk of {url} again from {next}: {reason}")
+            }
             FetchNotice::Again { url, bytes } => format!(
                 "{url} cannot go on where it broke off: comparing the first {} again",
                 HumanBytes(*bytes)

@@ -122,6 +122,11 @@ impl Gpg {
         self.run(signature, signed)
     }
 
+    /// Checks `signature` over `bytes`; who signed it.
+    pub(super) fn verify_bytes(&self, signature: &[u8], bytes: &[u8]) -> Result<Signer, Refusal> {
+        self.run(signature, Data::from_bytes(bytes).map_err(Refusal::Engine)?)
+    }
+
     fn run(&self, signature: &[u8], mut signed: Data<'_>) -> Result<Signer, Refusal> {
         let mut context = self.context().map_err(Refusal::Engine)?;
         match context.verify_detached(signature, &mut signed) {

@@ -7,18 +7,21 @@
 mod gpg;
 mod keyring;
 mod keys;
+mod listed;
 mod running;
 
 use std::io;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use embed::chunks::ManifestError;
 use embed::digest::Sha256Digest;
 
-use crate::source::{DigestAuthority, ImageStream, OtherDigest, Signature};
+use crate::source::{DigestAuthority, ImageStream, MirrorFailure, OtherDigest, Signature};
 
 pub use keyring::{ADMIN_DIR, Keyring, SYSTEM_DIR};
 pub use keys::{Key, list_keys};
+pub(crate) use listed::{CheckedChunk, Fault, Tally, Vouched};
 pub(crate) use running::{Feed, Running};
 
 /// What to do about an absent signature. A signature that is there is always checked, and must
@@ -53,7 +56,8 @@ pub enum Trust {
 
 /// Proof that a source was read to its end and that all its bytes passed their check.
 ///
-/// There is no other way to get one than the end of a [`crate::pipeline::Pipeline`].
+/// There is no other way to get one than the end of a [`crate::pipeline::Pipeline`]: of a stream,
+/// when its check ran over all of it; of a packed image, when all of its listed parts were taken.
 #[derive(Debug)]
 pub struct Verified {
     trust: Trust,
@@ -150,6 +154,44 @@ pub enum VerifyError {
     /// The user wants another file than the one that is published.
     #[error(transparent)]
     OtherDigest(#[from] Box<OtherDigest>),
+    /// What is signed as a chunk manifest is none.
+    #[error("{name} is not good")]
+    Manifest {
+        /// Path or URL of the manifest.
+        name: String,
+        /// Why.
+        #[source]
+        source: ManifestError,
+    },
+    /// No place has the chunk that the manifest lists.
+    #[error(
+        "chunk {number}, from byte {offset} of the image, must have a frame with sha256 {want}; {}",
+        list(failures)
+    )]
+    Chunk {
+        /// Which one of the chunks with data, from 0.
+        number: usize,
+        /// Where it begins in the raw image, bytes.
+        offset: u64,
+        /// Digest of its frame.
+        want: Sha256Digest,
+        /// What each place gave.
+        failures: Vec<MirrorFailure>,
+    },
+    /// The frame that the manifest lists does not hold what it lists.
+    #[error(
+        "chunk {number} of {name}, from byte {offset} of the image, is not what the manifest lists: {reason}"
+    )]
+    ChunkContent {
+        /// Path or URL of the image.
+        name: String,
+        /// Which one of the chunks with data, from 0.
+        number: usize,
+        /// Where it begins in the raw image, bytes.
+        offset: u64,
+        /// What is wrong.
+        reason: String,
+    },
     /// A key file or directory that cannot be read.
     #[error("cannot read the key file {}", path.display())]
     KeyFile {
@@ -177,6 +219,14 @@ pub enum VerifyError {
         /// The image.
         name: String,
     },
+}
+
+fn list(failures: &[MirrorFailure]) -> String {
+    let lines: Vec<String> = failures
+        .iter()
+        .map(|failure| format!("{}: {}", failure.url, failure.reason))
+        .collect();
+    lines.join("; ")
 }
 
 /// A check that is ready to run over an image's bytes.

@@ -32,4 +32,6 @@ mod live_iso;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod pack;
+#[cfg(test)]
 mod pxe;

@@ -20,6 +20,10 @@ mod inspect;
 #[cfg(test)]
 mod keep;
 #[cfg(test)]
+mod packed;
+#[cfg(test)]
+mod packed_http;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod request;

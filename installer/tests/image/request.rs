@@ -3,7 +3,7 @@
 use installer::cancel::Cancel;
 use installer::install::{InstallError, Installed, OnError, Request, install};
 use installer::observe::Silent;
-use installer::source::Location;
+use installer::source::{Location, ManifestPlace};
 use installer::verify::{Keyring, SignaturePolicy};
 
 use crate::disk::LoopDisk;
@@ -27,6 +27,7 @@ pub(crate) use or_skip;
 pub(crate) fn request<'a>(published: &Published, disk: &LoopDisk) -> Request<'a> {
     Request {
         source: Location::File(published.image.clone()),
+        manifest: ManifestPlace::Beside,
         digest: None,
         policy: SignaturePolicy::Require,
         keyring: Keyring::empty().with_file(&published.key),

@@ -200,7 +200,8 @@ fn send_file(out: &mut TcpStream, file: &File, asked: &Asked) -> Option<()> {
         start.parse::<usize>().ok()
     });
     let version = file.version.first().map(|(_, value)| value);
-    let fits = asked.headers.get("if-range") == version;
+    let condition = asked.headers.get("if-range");
+    let fits = condition.is_none() || condition == version;
     let mut more: String = file
         .version
         .iter()

@@ -1,6 +1,7 @@
-//! `pack …`: files that a package ships, made from the definition of the commands, and what an OS
-//! build puts into its media.
+//! `pack …`: images for the fast way in; hidden, files that a package ships, made from the
+//! definition of the commands, and what an OS build puts into its media.
 
+mod image;
 mod minimal_iso;
 
 use std::fs;
@@ -15,25 +16,36 @@ const NAME: &str = "coreos-installer";
 /// Subcommands of `pack`.
 #[derive(Debug, Subcommand)]
 pub(super) enum PackCommand {
+    /// Make an image that installs in parallel, and the list that is signed
+    ///
+    /// Writes NAME.raw.zst, which any zstd reads, and NAME.chunks.json, the chunk manifest: where
+    /// each part of the image is, and its digests. With both, `install` checks every part before
+    /// it writes it, on all processors, and goes on at a part when a transfer breaks off.
+    #[command(after_help = image::EXAMPLES)]
+    Image(image::ImageArgs),
     /// Write a man page for each command
+    #[command(hide = true)]
     Man {
         /// Directory to write to
         #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
     },
     /// Write completions for bash, zsh and fish
+    #[command(hide = true)]
     Completions {
         /// Directory to write to
         #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
     },
     /// Describe a minimal ISO image inside of the full one
+    #[command(hide = true)]
     MinimalIso(minimal_iso::MinimalIsoArgs),
 }
 
 impl PackCommand {
     pub(super) fn run(self, cli: &Command) -> Result<()> {
         match self {
+            Self::Image(args) => args.run(),
             Self::Man { dir } => {
                 create(&dir)?;
                 clap_mangen::generate_to(cli.clone(), &dir)

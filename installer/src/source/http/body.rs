@@ -267,7 +267,7 @@ impl Read for Body {
     }
 }
 
-fn header(answer: &Response, name: HeaderName) -> Option<&str> {
+pub(super) fn header(answer: &Response, name: HeaderName) -> Option<&str> {
     answer.headers().get(name)?.to_str().ok()
 }
 
@@ -287,14 +287,14 @@ fn validator(answer: &Response) -> Option<String> {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct ContentRange {
-    first: u64,
+pub(super) struct ContentRange {
+    pub(super) first: u64,
     /// Size of the whole file; `*` is none.
     total: Option<u64>,
 }
 
 /// `bytes FIRST-LAST/TOTAL` (RFC 9110 section 14.4).
-fn parse_content_range(text: &str) -> Option<ContentRange> {
+pub(super) fn parse_content_range(text: &str) -> Option<ContentRange> {
     let (range, total) = text.strip_prefix("bytes ")?.trim().split_once('/')?;
     let (first, last) = range.split_once('-')?;
     let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);

@@ -6,6 +6,7 @@
 
 mod access;
 mod body;
+pub(crate) mod frames;
 mod request;
 mod retry;
 

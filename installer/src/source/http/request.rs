@@ -30,6 +30,8 @@ pub(super) enum Part<'v> {
     All,
     /// From a byte on, if the file is still the one with this validator (RFC 9110 section 13.1.5).
     From { at: u64, validator: &'v str },
+    /// From a byte on, of whatever the file is now.
+    Rest { at: u64 },
 }
 
 /// A client for one thread or another.
@@ -86,6 +88,9 @@ impl Http {
                     .header(RANGE, format!("bytes={at}-"))
                     .header(IF_RANGE, validator);
             }
+            if let Part::Rest { at } = part {
+                request = request.header(RANGE, format!("bytes={at}-"));
+            }
             let response = request.send().map_err(|e| self.no_answer(url, e))?;
             let status = response.status();
             if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
@@ -96,7 +101,7 @@ impl Http {
             }
             let wanted = match part {
                 Part::All => status.is_success() && status.as_u16() != 206,
-                Part::From { .. } => status.is_success(),
+                Part::From { .. } | Part::Rest { .. } => status.is_success(),
             };
             return if wanted {
                 Ok(response)

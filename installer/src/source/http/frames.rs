@@ -1,0 +1,295 @@
+//! The frames of a packed image from servers: one body read in order, taken up again at the frame
+//! where it broke off, from the same place or another.
+//!
+//! Unlike in [`super::body`], nobody needs to know that the rest belongs to the same file: every
+//! frame has a digest of its own.
+
+use std::io::{self, Read};
+use std::sync::mpsc::{Sender, channel};
+
+use embed::chunks::{Chunk, IMAGE_SUFFIX, MANIFEST_SUFFIX, MAX_MANIFEST};
+use reqwest::Url;
+use reqwest::blocking::Response;
+use reqwest::header::CONTENT_RANGE;
+
+use super::access::{parse, shown};
+use super::body::{header, parse_content_range};
+use super::request::{Http, Part};
+use super::retry::Backoff;
+use super::{Fetcher, signature_url};
+use crate::observe::FetchNotice;
+use crate::source::listed::{Frames, Listed};
+use crate::source::stream_metadata::Artifact;
+use crate::source::{MirrorFailure, Signature, SourceError};
+
+/// Size of the pieces in which bytes that nobody wants are read, bytes.
+const PIECE: usize = 64 * 1024;
+
+/// A body somewhere in a file.
+#[derive(Debug)]
+struct Reading {
+    answer: Response,
+    at: u64,
+}
+
+/// A packed image at one or several places.
+#[derive(Debug)]
+pub(crate) struct HttpFrames {
+    http: Http,
+    places: Vec<Url>,
+    place: usize,
+    reading: Option<Reading>,
+    failures: Vec<MirrorFailure>,
+    backoff: Backoff,
+    notices: Sender<FetchNotice>,
+}
+
+impl HttpFrames {
+    /// Reads the frame of `chunk` into `buf`, from whichever place gives it; the place's number.
+    pub(crate) fn read(&mut self, chunk: &Chunk, buf: &mut [u8]) -> Result<usize, SourceError> {
+        loop {
+            match self.try_read(chunk, buf) {
+                Ok(()) => {
+                    self.backoff.reset();
+                    return Ok(self.place);
+                }
+                Err(error) => self.recover(error)?,
+            }
+        }
+    }
+
+    /// For frames that turn out to be bad.
+    pub(crate) fn again(&self) -> Again {
+        Again {
+            http: self.http.clone(),
+            places: self.places.clone(),
+            notices: self.notices.clone(),
+        }
+    }
+
+    fn url(&self) -> Result<&Url, SourceError> {
+        let none = || SourceError::Url { url: String::new() };
+        self.places.get(self.place).ok_or_else(none)
+    }
+
+    fn try_read(&mut self, chunk: &Chunk, buf: &mut [u8]) -> Result<(), SourceError> {
+        let url = self.url()?.clone();
+        let mut reading = match self.reading.take() {
+            Some(reading) if reading.at <= chunk.frame_offset => reading,
+            _ => Reading::open(&self.http, &url, chunk.frame_offset)?,
+        };
+        reading.skip_to(&self.http, &url, chunk.frame_offset)?;
+        reading.fill(&self.http, &url, buf)?;
+        self.reading = Some(reading);
+        Ok(())
+    }
+
+    /// Waits for a retry, or turns to the next place; fails when there is neither.
+    fn recover(&mut self, error: SourceError) -> Result<(), SourceError> {
+        self.reading = None;
+        if matches!(error, SourceError::Cancelled(_)) {
+            return Err(error);
+        }
+        let url = shown(self.url()?);
+        let reason = error.in_one_line();
+        if error.is_passing()
+            && let Some(delay) = self.backoff.next_delay()
+        {
+            self.tell(FetchNotice::Retry { url, reason, delay });
+            return Ok(self.http.cancel.sleep(delay)?);
+        }
+        let failure = MirrorFailure { url, reason };
+        match self.places.get(self.place.saturating_add(1)) {
+            Some(next) => {
+                self.tell(FetchNotice::Mirror {
+                    url: failure.url.clone(),
+                    reason: failure.reason.clone(),
+                    next: shown(next),
+                });
+                self.failures.push(failure);
+                self.place = self.place.saturating_add(1);
+                self.backoff.reset();
+                Ok(())
+            }
+            None if self.failures.is_empty() => Err(error),
+            None => {
+                let mut failures = std::mem::take(&mut self.failures);
+                failures.push(failure);
+                Err(SourceError::Mirrors { failures })
+            }
+        }
+    }
+
+    fn tell(&self, notice: FetchNotice) {
+        // Whoever does not listen any more does not want the frames either.
+        let _ = self.notices.send(notice);
+    }
+}
+
+impl Reading {
+    /// Asks for the file from `at` on. A server that does not know parts sends all of it.
+    fn open(http: &Http, url: &Url, at: u64) -> Result<Self, SourceError> {
+        if at == 0 {
+            let answer = http.get(url, Part::All)?;
+            return Ok(Self { answer, at: 0 });
+        }
+        let answer = http.get(url, Part::Rest { at })?;
+        if answer.status().as_u16() != 206 {
+            return Ok(Self { answer, at: 0 });
+        }
+        let range = header(&answer, CONTENT_RANGE).and_then(parse_content_range);
+        if range.is_some_and(|range| range.first == at) {
+            return Ok(Self { answer, at });
+        }
+        // Another part than asked for: whatever else this server sends, it can send all.
+        let answer = http.get(url, Part::All)?;
+        Ok(Self { answer, at: 0 })
+    }
+
+    /// Reads up to `at`, which frames of zeroes or a server without parts make necessary.
+    fn skip_to(&mut self, http: &Http, url: &Url, at: u64) -> Result<(), SourceError> {
+        let mut piece = vec![0u8; PIECE];
+        while self.at < at {
+            let want = usize::try_from(at - self.at).map_or(PIECE, |left| left.min(PIECE));
+            self.fill(http, url, piece.get_mut(..want).unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, http: &Http, url: &Url, buf: &mut [u8]) -> Result<(), SourceError> {
+        let mut len = 0;
+        while let Some(rest) = buf.get_mut(len..).filter(|rest| !rest.is_empty()) {
+            http.cancel.check()?;
+            let n = match self.answer.read(rest) {
+                Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+                read => read,
+            }
+            .map_err(|error| http.broken(url, self.at, error))?;
+            len += n;
+            self.at = self.at.saturating_add(n as u64);
+        }
+        Ok(())
+    }
+}
+
+/// Single frames, from any of an image's places.
+#[derive(Clone, Debug)]
+pub(crate) struct Again {
+    http: Http,
+    places: Vec<Url>,
+    notices: Sender<FetchNotice>,
+}
+
+impl Again {
+    /// Places in the order in which to ask after `place` gave a bad frame: the others, then it.
+    pub(crate) fn places_after(&self, place: usize) -> impl Iterator<Item = usize> {
+        let count = self.places.len();
+        (1..=count).map(move |step| (place + step) % count)
+    }
+
+    /// What to call a place in messages.
+    pub(crate) fn name(&self, place: usize) -> String {
+        self.places.get(place).map(shown).unwrap_or_default()
+    }
+
+    /// Tells that a bad frame will be asked for elsewhere.
+    pub(crate) fn tell(&self, failure: &MirrorFailure, next: usize) {
+        let _ = self.notices.send(FetchNotice::BadChunk {
+            url: failure.url.clone(),
+            reason: failure.reason.clone(),
+            next: self.name(next),
+        });
+    }
+
+    /// Reads the frame of `chunk` from one place, once.
+    pub(crate) fn read(
+        &self,
+        place: usize,
+        chunk: &Chunk,
+        buf: &mut [u8],
+    ) -> Result<(), SourceError> {
+        let none = || SourceError::Url { url: String::new() };
+        let url = self.places.get(place).ok_or_else(none)?;
+        let mut reading = Reading::open(&self.http, url, chunk.frame_offset)?;
+        reading.skip_to(&self.http, url, chunk.frame_offset)?;
+        reading.fill(&self.http, url, buf)
+    }
+}
+
+impl Fetcher<'_> {
+    /// Looks for the manifest of the image at `places`: at `named`, or else beside each of them.
+    pub(crate) fn find_listed(
+        &self,
+        places: &[Artifact],
+        named: Option<&str>,
+    ) -> Result<Option<Listed>, SourceError> {
+        let urls = match named {
+            Some(url) => vec![url.to_owned()],
+            None => places.iter().filter_map(|p| beside(&p.location)).collect(),
+        };
+        for url in urls {
+            match self.get_small(&url, MAX_MANIFEST) {
+                Ok(manifest) => {
+                    let place = Artifact {
+                        signature: signature_url(&url)?,
+                        location: url.clone(),
+                        sha256: None,
+                    };
+                    let signature = self.signature(&[place])?;
+                    let name = shown(&parse(&url)?);
+                    return self.listed(places, name, manifest, signature).map(Some);
+                }
+                Err(SourceError::Status { status, .. })
+                    if named.is_none() && (400..500).contains(&status) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The image at `places` with a manifest that was read before.
+    pub(crate) fn listed(
+        &self,
+        places: &[Artifact],
+        name: String,
+        manifest: Vec<u8>,
+        signature: Signature,
+    ) -> Result<Listed, SourceError> {
+        let places = places
+            .iter()
+            .map(|place| parse(&place.location))
+            .collect::<Result<Vec<Url>, _>>()?;
+        let http = self.http.part();
+        let stop = http.cancel.clone();
+        let (sender, notices) = channel();
+        Ok(Listed {
+            image: places.first().map(shown).unwrap_or_default(),
+            name,
+            manifest,
+            signature,
+            frames: Frames::Http(Box::new(HttpFrames {
+                backoff: Backoff::new(http.access.retries, http.access.first_delay),
+                http,
+                places,
+                place: 0,
+                reading: None,
+                failures: Vec::new(),
+                notices: sender,
+            })),
+            stop,
+            notices: Some(notices),
+        })
+    }
+}
+
+/// The manifest's URL for a packed image's URL.
+fn beside(url: &str) -> Option<String> {
+    let mut url = parse(url).ok()?;
+    let path = format!(
+        "{}{MANIFEST_SUFFIX}",
+        url.path().strip_suffix(IMAGE_SUFFIX)?
+    );
+    url.set_path(&path);
+    Some(url.into())
+}
