@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom};
 use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::libc::{O_DIRECT, O_EXCL};
 use nix::sys::stat::{major, minor};
@@ -18,6 +19,11 @@ const BOUNCE: usize = 256 * 1024;
 
 /// The smallest disk that has room for a table at both ends, bytes.
 const MIN_LEN: u64 = 2 * HEAD;
+
+/// How often, and how long between, a device is asked for again when the kernel refuses it without
+/// telling a user.
+const CLAIM_TRIES: u32 = 30;
+const CLAIM_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a device cannot be the target.
 #[derive(Debug, thiserror::Error)]
@@ -121,19 +127,7 @@ impl BlockDevice {
             device: path.to_owned(),
             source,
         };
-        let kernel = Kernel::default();
-        let (_, number) = open(path, OpenOptions::new().read(true))?;
-        if kernel.is_partition(&number) {
-            return Err(TargetError::Partition { device: device() });
-        }
-        let uses = kernel.uses(&number).map_err(at)?;
-        if !uses.is_empty() {
-            return Err(TargetError::Busy {
-                device: device(),
-                uses,
-            });
-        }
-        let mut file = open_exclusive(path)?;
+        let mut file = claim(path)?;
         let sector = sector_size(path, &file)?;
         let len = file.seek(SeekFrom::End(0)).map_err(at)?;
         if len < MIN_LEN {
@@ -181,6 +175,39 @@ impl BlockDevice {
             done += part;
         }
         Ok(())
+    }
+}
+
+/// Opens a whole disk that nobody uses. A refusal without a user to name passes by itself: another
+/// program probes the disk, or a process that was just started still holds what its parent had open.
+fn claim(path: &Path) -> Result<File, TargetError> {
+    let at = |source| TargetError::Open {
+        device: path.to_owned(),
+        source,
+    };
+    let kernel = Kernel::default();
+    let (_, number) = open(path, OpenOptions::new().read(true))?;
+    if kernel.is_partition(&number) {
+        return Err(TargetError::Partition {
+            device: path.to_owned(),
+        });
+    }
+    let mut tries = 0;
+    loop {
+        let uses = kernel.uses(&number).map_err(at)?;
+        if !uses.is_empty() {
+            return Err(TargetError::Busy {
+                device: path.to_owned(),
+                uses,
+            });
+        }
+        match open_exclusive(path) {
+            Err(TargetError::Busy { .. }) if tries < CLAIM_TRIES => {
+                tries += 1;
+                std::thread::sleep(CLAIM_PAUSE);
+            }
+            claimed => return claimed,
+        }
     }
 }
 

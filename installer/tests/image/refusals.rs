@@ -1,14 +1,18 @@
 //! Targets that are refused, and work that is interrupted.
 
 use std::cell::Cell;
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::Command;
+use std::time::Duration;
 
 use embed::progress::Progress;
 use installer::cancel::Cancel;
-use installer::disk::{SectorSize, TargetError, Use};
+use installer::disk::{BlockDevice, SectorSize, TargetError, Use};
 use installer::install::{DiskState, InstallCause, InstallError, OnError, install};
 use installer::observe::Observer;
 use installer::seal::SealError;
+use nix::libc::O_EXCL;
 
 use crate::disk::{LoopDisk, OLD, assert_unbootable, partitions};
 use crate::image::{Published, SIZE, Signer, raw};
@@ -28,6 +32,24 @@ fn uses(error: InstallError) -> Vec<Use> {
         InstallCause::Target(TargetError::Busy { uses, .. }) => uses,
         other => panic!("not busy: {other:?}"),
     }
+}
+
+#[test]
+fn a_disk_that_a_probe_holds_for_a_moment_is_waited_for() {
+    let disk = or_skip!("probed", LoopDisk::new(64 * MIB, 512));
+    let probe = || {
+        let mut options = File::options();
+        options.read(true).custom_flags(O_EXCL).open(&disk.node)
+    };
+    let held = probe().unwrap();
+    let probing = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(500));
+        drop(held);
+    });
+    let opened = BlockDevice::open(&disk.node);
+    probing.join().unwrap();
+    let _target = opened.unwrap();
+    assert!(probe().is_err(), "held exclusively");
 }
 
 #[test]
