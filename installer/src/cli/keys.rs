@@ -14,9 +14,10 @@ use crate::verify::{ADMIN_DIR, Key, SYSTEM_DIR, list_keys};
 pub(super) enum KeysCommand {
     /// List the OpenPGP keys whose signatures count
     #[command(after_help = format!(
-        "Without options these are the keys in the files of\n\
+        "Without options these are the built-in keys and those in the files of\n\
          {SYSTEM_DIR} (the distribution's) and\n\
-         {ADMIN_DIR} (the administrator's)."
+         {ADMIN_DIR} (the administrator's). There, a file with the name\n\
+         of a built-in key stands in for it, and an empty one takes it away."
     ))]
     List(ListArgs),
 }
@@ -57,7 +58,7 @@ fn table(keys: &[Key]) -> String {
         for user in &key.users {
             let _ = writeln!(text, "    {user}");
         }
-        let _ = writeln!(text, "    {}", key.file.display());
+        let _ = writeln!(text, "    {}", key.origin);
     }
     text
 }

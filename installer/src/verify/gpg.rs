@@ -4,14 +4,13 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use gpgme::{Context, Data, Error, Protocol, VerificationResult};
 use tempfile::TempDir;
 
 use super::running::Tap;
-use super::{Keyring, VerifyError};
+use super::{KeyOrigin, Keyring, VerifyError};
 
 /// Only what is in this home counts: no trust database, no key fetching, no daemons.
 const CONFIG: &str =
@@ -67,11 +66,11 @@ impl Refusal {
 impl Gpg {
     /// Makes the home and imports the keys.
     pub(super) fn new(keyring: &Keyring) -> Result<Self, VerifyError> {
-        Self::with_files(keyring.read()?)
+        Self::with_keys(keyring.read()?)
     }
 
-    /// Makes the home and imports the keys of these files.
-    pub(super) fn with_files(files: Vec<(PathBuf, Vec<u8>)>) -> Result<Self, VerifyError> {
+    /// Makes the home and imports these keys.
+    pub(super) fn with_keys(keys: Vec<(KeyOrigin, Vec<u8>)>) -> Result<Self, VerifyError> {
         let home = tempfile::Builder::new()
             .prefix("coreos-installer-gpg-")
             .permissions(fs::Permissions::from_mode(0o700))
@@ -80,11 +79,11 @@ impl Gpg {
         fs::write(home.path().join("gpg.conf"), CONFIG).map_err(VerifyError::Home)?;
         let mut gpg = Self { home, keys: 0 };
         let mut context = gpg.context().map_err(VerifyError::Engine)?;
-        for (path, bytes) in files {
+        for (origin, bytes) in keys {
             let imported = context.import(&bytes).map_err(VerifyError::Engine)?;
             let count = imported.imports().count();
             if count == 0 {
-                return Err(VerifyError::NoKey { path });
+                return Err(VerifyError::NoKey { origin });
             }
             gpg.keys += count;
         }

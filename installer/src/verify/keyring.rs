@@ -1,9 +1,14 @@
-//! The set of keys whose signatures count: files in the distribution's and the administrator's
-//! directories, and files named by the user. Nothing is taken from anybody's own GnuPG home.
+//! The set of keys whose signatures count: those that are part of the program, files in the
+//! distribution's and the administrator's directories, and files named by the user. Nothing is
+//! taken from anybody's own GnuPG home.
 
+use std::ffi::OsStr;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 use super::VerifyError;
 
@@ -15,9 +20,43 @@ pub const ADMIN_DIR: &str = "/etc/coreos/keys.d";
 /// The largest key file that is read, bytes.
 const MAX_KEY_FILE: u64 = 16 * 1024 * 1024;
 
-/// Directories and files of OpenPGP public keys, binary or armored.
+/// Keys of distributions, by the name of the file that would stand in for each; `keys/README.md`
+/// says where they come from.
+const BUILT_IN: [(&str, &[u8]); 6] = [
+    ("fedora-42.asc", include_bytes!("../../keys/fedora-42.asc")),
+    ("fedora-43.asc", include_bytes!("../../keys/fedora-43.asc")),
+    ("fedora-44.asc", include_bytes!("../../keys/fedora-44.asc")),
+    ("fedora-45.asc", include_bytes!("../../keys/fedora-45.asc")),
+    ("fedora-46.asc", include_bytes!("../../keys/fedora-46.asc")),
+    (
+        "redhat-release-2.asc",
+        include_bytes!("../../keys/redhat-release-2.asc"),
+    ),
+];
+
+/// Where a key comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyOrigin {
+    /// It is part of the program, under this name.
+    BuiltIn(&'static str),
+    /// A file.
+    File(PathBuf),
+}
+
+impl fmt::Display for KeyOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn(name) => write!(f, "built in ({name})"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// OpenPGP public keys, binary or armored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keyring {
+    built_in: bool,
     dirs: Vec<PathBuf>,
     named_dirs: Vec<PathBuf>,
     files: Vec<PathBuf>,
@@ -29,12 +68,21 @@ impl Keyring {
         Self::default()
     }
 
-    /// The keys of [`SYSTEM_DIR`] and [`ADMIN_DIR`]; either may be missing.
+    /// The built-in keys and those of [`SYSTEM_DIR`] and [`ADMIN_DIR`]; either may be missing.
     pub fn system() -> Self {
-        Self::empty().with_dir(SYSTEM_DIR).with_dir(ADMIN_DIR)
+        Self::built_in().with_dir(SYSTEM_DIR).with_dir(ADMIN_DIR)
     }
 
-    /// Adds every regular file of a directory that may be missing.
+    /// The keys that are part of the program.
+    pub fn built_in() -> Self {
+        Self {
+            built_in: true,
+            ..Self::empty()
+        }
+    }
+
+    /// Adds every regular file of a directory that may be missing. A file with the name of a
+    /// built-in key stands in for it; an empty one takes it away.
     #[must_use]
     pub fn with_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.dirs.push(path.into());
@@ -55,8 +103,8 @@ impl Keyring {
         self
     }
 
-    /// The key files in the order in which they are read, with their bytes.
-    pub(super) fn read(&self) -> Result<Vec<(PathBuf, Vec<u8>)>, VerifyError> {
+    /// The keys in the order in which they are read: where from, and their bytes.
+    pub(super) fn read(&self) -> Result<Vec<(KeyOrigin, Vec<u8>)>, VerifyError> {
         let mut paths = Vec::new();
         for dir in &self.dirs {
             match list(dir) {
@@ -64,14 +112,26 @@ impl Keyring {
                 found => paths.extend(found.map_err(|e| unreadable(dir, e))?),
             }
         }
+        let stands_in = |path: &Path, name: &str| path.file_name() == Some(OsStr::new(name));
+        let mut built_in = BUILT_IN.to_vec();
+        built_in.retain(|(name, _)| self.built_in && !paths.iter().any(|p| stands_in(p, name)));
         for dir in &self.named_dirs {
             paths.extend(list(dir).map_err(|e| unreadable(dir, e))?);
         }
         paths.extend(self.files.iter().cloned());
-        paths
+
+        let mut keys: Vec<_> = built_in
             .into_iter()
-            .map(|path| read_key_file(&path).map(|bytes| (path, bytes)))
-            .collect()
+            .map(|(name, bytes)| (KeyOrigin::BuiltIn(name), bytes.to_vec()))
+            .collect();
+        for path in paths {
+            let bytes = read_key_file(&path)?;
+            let taken_away = bytes.is_empty() && BUILT_IN.iter().any(|(n, _)| stands_in(&path, n));
+            if !taken_away {
+                keys.push((KeyOrigin::File(path), bytes));
+            }
+        }
+        Ok(keys)
     }
 }
 
@@ -118,20 +178,33 @@ mod tests {
             .with_dir(dir.path().join("missing"))
             .with_file(extra.path())
             .with_dir(dir.path());
-        let paths: Vec<_> = keyring
-            .read()
-            .unwrap()
-            .into_iter()
-            .map(|(path, _)| path)
-            .collect();
         assert_eq!(
-            paths,
+            origins(&keyring),
             [
-                dir.path().join("a"),
-                dir.path().join("b"),
-                extra.path().to_owned()
+                KeyOrigin::File(dir.path().join("a")),
+                KeyOrigin::File(dir.path().join("b")),
+                KeyOrigin::File(extra.path().to_owned())
             ]
         );
+    }
+
+    fn origins(keyring: &Keyring) -> Vec<KeyOrigin> {
+        let keys = keyring.read().unwrap();
+        keys.into_iter().map(|(origin, _)| origin).collect()
+    }
+
+    #[test]
+    fn a_file_stands_in_for_the_built_in_key_of_its_name_and_an_empty_one_takes_it_away() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("fedora-42.asc"), "").unwrap();
+        fs::write(dir.path().join("fedora-44.asc"), "another").unwrap();
+        let found = origins(&Keyring::built_in().with_dir(dir.path()));
+        let mut expected: Vec<_> = ["fedora-43.asc", "fedora-45.asc", "fedora-46.asc"]
+            .map(KeyOrigin::BuiltIn)
+            .to_vec();
+        expected.push(KeyOrigin::BuiltIn("redhat-release-2.asc"));
+        expected.push(KeyOrigin::File(dir.path().join("fedora-44.asc")));
+        assert_eq!(found, expected);
     }
 
     #[test]

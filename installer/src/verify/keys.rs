@@ -1,6 +1,5 @@
 //! What keys a [`Keyring`] holds, for people who wonder whose signatures count.
 
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -8,7 +7,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::gpg::Gpg;
-use super::{Keyring, VerifyError};
+use super::{KeyOrigin, Keyring, VerifyError};
 
 /// A public key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,16 +24,16 @@ pub struct Key {
     pub expired: bool,
     /// Whether its owner withdrew it.
     pub revoked: bool,
-    /// The file it comes from.
-    pub file: PathBuf,
+    /// Where it comes from.
+    pub origin: KeyOrigin,
 }
 
-/// The keys of `keyring`, in the order of their files.
+/// The keys of `keyring`, in the order in which they are read.
 pub fn list_keys(keyring: &Keyring) -> Result<Vec<Key>, VerifyError> {
     let mut keys = Vec::new();
-    for (file, bytes) in keyring.read()? {
-        // A home for each file, so that every key is known by its file.
-        let gpg = Gpg::with_files(vec![(file.clone(), bytes)])?;
+    for (origin, bytes) in keyring.read()? {
+        // A home for each, so that every key is known by its origin.
+        let gpg = Gpg::with_keys(vec![(origin.clone(), bytes)])?;
         for key in gpg.keys().map_err(VerifyError::Engine)? {
             keys.push(Key {
                 fingerprint: key.fingerprint().unwrap_or("unknown").to_owned(),
@@ -48,7 +47,7 @@ pub fn list_keys(keyring: &Keyring) -> Result<Vec<Key>, VerifyError> {
                     .and_then(day),
                 expired: key.is_expired(),
                 revoked: key.is_revoked(),
-                file: file.clone(),
+                origin: origin.clone(),
             });
         }
     }

@@ -19,7 +19,7 @@ use embed::digest::Sha256Digest;
 
 use crate::source::{DigestAuthority, ImageStream, MirrorFailure, OtherDigest, Signature};
 
-pub use keyring::{ADMIN_DIR, Keyring, SYSTEM_DIR};
+pub use keyring::{ADMIN_DIR, KeyOrigin, Keyring, SYSTEM_DIR};
 pub use keys::{Key, list_keys};
 pub(crate) use listed::{CheckedChunk, Fault, Tally, Vouched};
 pub(crate) use running::{Feed, Running};
@@ -202,10 +202,10 @@ pub enum VerifyError {
         source: io::Error,
     },
     /// A key file without an OpenPGP public key.
-    #[error("{} holds no OpenPGP public key", path.display())]
+    #[error("{origin} holds no OpenPGP public key")]
     NoKey {
         /// The file.
-        path: PathBuf,
+        origin: KeyOrigin,
     },
     /// The check's temporary directory could not be made.
     #[error("cannot make a temporary directory for the signature check")]

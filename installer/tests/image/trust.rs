@@ -4,7 +4,7 @@ use embed::digest::Sha256Digest;
 use installer::install::{DiskState, InstallCause, InstallError};
 use installer::pipeline::ImageError;
 use installer::seal::SealError;
-use installer::verify::{Keyring, SignaturePolicy, Trust, VerifyError, list_keys};
+use installer::verify::{KeyOrigin, Keyring, SignaturePolicy, Trust, VerifyError, list_keys};
 
 use crate::disk::{LoopDisk, OLD, assert_unbootable};
 use crate::image::{Published, SIZE, Signer, compress, raw};
@@ -157,7 +157,7 @@ fn a_key_file_without_key_does_not_touch_the_disk() {
     request.keyring = Keyring::empty().with_file(&file);
     let error = run(request).unwrap_err();
     match verify_error(&error) {
-        VerifyError::NoKey { path } => assert_eq!(*path, file),
+        VerifyError::NoKey { origin } => assert_eq!(*origin, KeyOrigin::File(file)),
         other => panic!("{other:?}"),
     }
     assert_untouched(&error, &disk);
@@ -253,7 +253,47 @@ fn keys_are_listed_with_their_state_and_file() {
             (None, false, true)
         ]
     );
-    assert_eq!(keys[1].file, dir.path().join("b"));
+    assert_eq!(keys[1].origin, KeyOrigin::File(dir.path().join("b")));
     assert_eq!(keys[0].users, ["Image Test <test@example.com>"]);
     assert_eq!(keys[0].fingerprint.len(), 40);
+}
+
+/// As their owners publish them.
+#[test]
+fn the_built_in_keys_are_those_of_fedora_and_red_hat() {
+    let keys = list_keys(&Keyring::built_in()).unwrap();
+    let found: Vec<_> = keys
+        .iter()
+        .map(|key| (key.fingerprint.as_str(), key.users[0].as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (
+                "B0F4950458F69E1150C6C5EDC8AC4916105EF944",
+                "Fedora (42) <fedora-42-primary@fedoraproject.org>"
+            ),
+            (
+                "C6E7F081CF80E13146676E88829B606631645531",
+                "Fedora (43) <fedora-43-primary@fedoraproject.org>"
+            ),
+            (
+                "36F612DCF27F7D1A48A835E4DBFCF71C6D9F90A6",
+                "Fedora (44) <fedora-44-primary@fedoraproject.org>"
+            ),
+            (
+                "4F50A6114CD5C6976A7F1179655A4B02F577861E",
+                "Fedora (45) <fedora-45-primary@fedoraproject.org>"
+            ),
+            (
+                "D924B10D3E810DABDD8B56B596E7E91491211FCE",
+                "Fedora (46) <fedora-46-primary@fedoraproject.org>"
+            ),
+            (
+                "567E347AD0044ADE55BA8A5F199E2F91FD431D51",
+                "Red Hat, Inc. (release key 2) <security@redhat.com>"
+            )
+        ]
+    );
+    assert!(keys.iter().all(|key| !key.expired && !key.revoked));
 }
