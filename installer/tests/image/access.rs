@@ -8,6 +8,7 @@ use installer::cancel::Cancel;
 use installer::observe::Silent;
 use installer::source::{Access, ClientIdentity, Header, ImageStream, Location, SourceError};
 
+use crate::image::{Signer, raw};
 use crate::request::or_skip;
 use crate::server::{Answer, Server};
 
@@ -45,6 +46,51 @@ fn headers_go_to_the_named_server_and_not_where_it_redirects() {
     assert_eq!(named.requests(), ["/i.sig", "/i", "/j"]);
     assert_eq!(tokens(&named), [sent.clone(), sent.clone(), sent]);
     assert_eq!(tokens(&other), [None]);
+}
+
+#[test]
+fn the_proxy_of_the_environment_is_asked_but_not_for_hosts_that_it_excepts() {
+    let signer = Signer::new();
+    let bytes = raw(512);
+    let files = || {
+        let signature = signer.sign(&bytes);
+        [
+            (
+                "http://127.0.0.1:1/os.raw",
+                vec![Answer::Body(bytes.clone())],
+            ),
+            (
+                "http://127.0.0.1:1/os.raw.sig",
+                vec![Answer::Body(signature)],
+            ),
+        ]
+    };
+    let proxy = Server::new(files());
+    let dir = tempfile::tempdir().unwrap();
+    let key = signer.public_key(dir.path());
+    let download = |not_for: &str| {
+        Command::new(env!("CARGO_BIN_EXE_coreos-installer"))
+            .args(["download", "--image-url", "http://127.0.0.1:1/os.raw", "-C"])
+            .arg(dir.path())
+            .arg("--keyring")
+            .arg(&key)
+            .env("http_proxy", proxy.url(""))
+            .env("no_proxy", not_for)
+            .output()
+            .unwrap()
+    };
+    let refused = download("127.0.0.1");
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(proxy.requests(), [""; 0]);
+    let fetched = download("");
+    assert!(fetched.status.success(), "{fetched:?}");
+    assert!(std::fs::read(dir.path().join("os.raw")).unwrap() == bytes);
+    let asked = proxy.requests();
+    assert!(
+        asked
+            .iter()
+            .all(|url| url.starts_with("http://127.0.0.1:1/os.raw"))
+    );
 }
 
 /// An authority, a server's and a client's certificate, made by openssl.
