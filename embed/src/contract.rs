@@ -37,6 +37,13 @@ pub mod karg {
 pub mod initrd {
     /// The live system's program; an initramfs without it cannot become live media.
     pub const LIVE_PROGRAM: &str = "usr/libexec/coreos-live";
+    /// Directory of a live module that was added to an initramfs which had none.
+    pub const MODULE: &str = "usr/lib/coreos-live";
+    /// Kernel modules that the live system needs, in [`MODULE`]: a line each of `required` or
+    /// `wanted` and the module's name.
+    pub const KERNEL_MODULES: &str = "usr/lib/coreos-live/kernel-modules";
+    /// Tree in [`MODULE`] that the live system puts over its root.
+    pub const MODULE_ROOT: &str = "usr/lib/coreos-live/root";
     /// Stamp of a live initramfs; its content is the version of the live set.
     pub const LIVE_STAMP: &str = "etc/coreos-live-initramfs";
     /// [`crate::stream_hash::StreamHash`] of the one rootfs file that belongs to this initramfs.
@@ -106,6 +113,8 @@ pub mod iso {
     pub const INITRAMFS: &str = "images/pxeboot/initrd.img";
     /// Rootfs archive in [`PXEBOOT`].
     pub const ROOTFS: &str = "images/pxeboot/rootfs.img";
+    /// FAT image that UEFI starts from.
+    pub const EFI_IMAGE: &str = "images/efiboot.img";
     /// Size of the embed area that upstream's tools expect, bytes.
     pub const EMBED_AREA_SIZE: u64 = 256 * 1024;
 }

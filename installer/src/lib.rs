@@ -20,6 +20,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod retrofit;
 pub mod seal;
+pub mod sign;
 pub mod source;
 mod ui;
 pub mod verify;

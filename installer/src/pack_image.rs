@@ -5,7 +5,6 @@
 
 mod compress;
 mod list;
-mod sign;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -19,9 +18,7 @@ use tempfile::NamedTempFile;
 use crate::cancel::{Cancel, Cancelled};
 use crate::decode;
 use crate::observe::Observer;
-
-pub use sign::SignError;
-use sign::Signer;
+use crate::sign::{SignError, Signer};
 
 /// What to pack, and how.
 #[derive(Clone, Debug)]

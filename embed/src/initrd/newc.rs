@@ -23,6 +23,7 @@ const LINKS: u32 = 1;
 const S_IFMT: u32 = 0o170_000;
 const S_IFREG: u32 = 0o100_000;
 const S_IFDIR: u32 = 0o040_000;
+const S_IFLNK: u32 = 0o120_000;
 
 /// What an entry's header says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,16 @@ impl Entry {
     /// Whether the entry is a regular file.
     pub fn is_file(&self) -> bool {
         self.mode & S_IFMT == S_IFREG
+    }
+
+    /// Whether the entry is a directory.
+    pub fn is_directory(&self) -> bool {
+        self.mode & S_IFMT == S_IFDIR
+    }
+
+    /// Whether the entry is a symbolic link; its data are the target.
+    pub fn is_symlink(&self) -> bool {
+        self.mode & S_IFMT == S_IFLNK
     }
 }
 
@@ -98,6 +109,12 @@ impl<W: Write> Writer<W> {
         self.header(path, S_IFDIR | permissions, 0)
     }
 
+    /// Adds a symbolic link.
+    pub fn symlink(&mut self, path: &str, target: &str) -> io::Result<()> {
+        let size = target.len() as u64;
+        self.data(path, S_IFLNK | 0o777, size, target.as_bytes())
+    }
+
     /// Adds a file of exactly `size` bytes, which are read from `data`.
     pub fn file(
         &mut self,
@@ -106,7 +123,11 @@ impl<W: Write> Writer<W> {
         size: u64,
         data: impl Read,
     ) -> io::Result<()> {
-        self.header(path, S_IFREG | permissions, size)?;
+        self.data(path, S_IFREG | permissions, size, data)
+    }
+
+    fn data(&mut self, path: &str, mode: u32, size: u64, data: impl Read) -> io::Result<()> {
+        self.header(path, mode, size)?;
         let copied = io::copy(&mut data.take(size), &mut self.output)?;
         if copied != size {
             return Err(io::Error::new(

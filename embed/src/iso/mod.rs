@@ -4,6 +4,7 @@
 //! Edits are same-size overwrites ([`Region`]), so in place, to a new file and to a pipe share one
 //! path. Writing whole ISO images is the media builder's job.
 
+mod eltorito;
 mod inspect;
 mod kargs_area;
 mod live;
@@ -14,6 +15,7 @@ mod region;
 mod sample;
 mod tree;
 
+pub use eltorito::{BootEntry, Platform};
 pub use inspect::{Descriptor, RootDirectory};
 pub use kargs_area::KargsPlace;
 pub use live::{Directives, Features, LiveIso};

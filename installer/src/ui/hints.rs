@@ -13,10 +13,11 @@ use crate::decode::DecodeError;
 use crate::disk::{BootError, ChooseError, SavedError, TargetError};
 use crate::firmware::FirmwareError;
 use crate::firstboot::FirstBootError;
-use crate::pack_image::{PackError, SignError};
+use crate::pack_image::PackError;
 use crate::plan::PlanError;
 use crate::retrofit::RetrofitError;
 use crate::seal::SealError;
+use crate::sign::SignError;
 use crate::source::SourceError;
 use crate::verify::VerifyError;
 

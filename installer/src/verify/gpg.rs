@@ -2,6 +2,7 @@
 //! is removed afterwards. No agent and no dirmngr is started from it.
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::SystemTime;
@@ -9,7 +10,6 @@ use std::time::SystemTime;
 use gpgme::{Context, Data, Error, Protocol, VerificationResult};
 use tempfile::TempDir;
 
-use super::running::Tap;
 use super::{KeyOrigin, Keyring, VerifyError};
 
 /// Only what is in this home counts: no trust database, no key fetching, no daemons.
@@ -113,9 +113,13 @@ impl Gpg {
         }
     }
 
-    /// Checks `signature` over everything that `tap` gives.
-    pub(super) fn verify(&self, signature: &[u8], tap: &mut Tap) -> Result<Signer, Refusal> {
-        let mut signed = Data::from_reader(tap).map_err(|e| Refusal::Engine(e.error()))?;
+    /// Checks `signature` over everything that `signed` gives.
+    pub(super) fn verify(
+        &self,
+        signature: &[u8],
+        signed: impl Read + Send,
+    ) -> Result<Signer, Refusal> {
+        let mut signed = Data::from_reader(signed).map_err(|e| Refusal::Engine(e.error()))?;
         // Older gpgme does not know the flag and is only slower.
         let _ = signed.set_flag("io-buffer-size", BUFFER);
         self.run(signature, signed)

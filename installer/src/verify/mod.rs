@@ -4,6 +4,7 @@
 //! beside the decoder on the bytes *as published*, still compressed; and only its end, after the
 //! last byte, gives a [`Verified`]. That value is what [`crate::seal`] asks for.
 
+mod detached;
 mod gpg;
 mod keyring;
 mod keys;
@@ -19,6 +20,7 @@ use embed::digest::Sha256Digest;
 
 use crate::source::{DigestAuthority, ImageStream, MirrorFailure, OtherDigest, Signature};
 
+pub use detached::verify_detached;
 pub use keyring::{ADMIN_DIR, KeyOrigin, Keyring, SYSTEM_DIR};
 pub use keys::{Key, list_keys};
 pub(crate) use listed::{CheckedChunk, Fault, Tally, Vouched};

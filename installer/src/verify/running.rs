@@ -71,7 +71,7 @@ impl Check {
             tap.hasher = Some(Sha256::new());
         }
         let verdict = match &self.basis {
-            Basis::Signature { gpg, signature } => Some(gpg.verify(signature, tap)),
+            Basis::Signature { gpg, signature } => Some(gpg.verify(signature, &mut *tap)),
             Basis::Digest | Basis::InsecureChoice => None,
         };
         // gpg may stop reading before the end; the verdict is about all bytes or about none.

@@ -46,6 +46,7 @@ pub(super) fn initrd(data: &[u8]) {
 pub(super) fn iso(data: &[u8]) {
     if let Ok(mut iso) = IsoReader::open(Cursor::new(data)) {
         let _ = iso.descriptors();
+        let _ = iso.boot_entries();
         for file in iso.tree().unwrap_or_default() {
             let _ = iso.read(&file.path, 1 << 20);
         }

@@ -1,5 +1,5 @@
 //! Detached signatures by a secret key of whoever runs this, through their own GnuPG home and
-//! agent.
+//! agent. Whether a signature is good is `verify`'s to say.
 
 use std::fs::File;
 use std::io;
@@ -49,14 +49,15 @@ pub enum SignError {
 }
 
 /// gpg, ready to sign with one key.
-pub(super) struct Signer {
+#[derive(Debug)]
+pub struct Signer {
     context: Context,
     fingerprint: String,
 }
 
 impl Signer {
     /// Looks for the one secret key that `key` names.
-    pub(super) fn find(key: &str) -> Result<Self, SignError> {
+    pub fn find(key: &str) -> Result<Self, SignError> {
         let mut context = Context::from_protocol(Protocol::OpenPgp).map_err(SignError::Engine)?;
         let found: Vec<gpgme::Key> = context
             .find_secret_keys([key])
@@ -85,12 +86,13 @@ impl Signer {
         })
     }
 
-    pub(super) fn into_fingerprint(self) -> String {
+    /// The key's fingerprint.
+    pub fn into_fingerprint(self) -> String {
         self.fingerprint
     }
 
     /// A detached signature over the file at `path`, in binary form.
-    pub(super) fn sign(&mut self, path: &Path) -> Result<Vec<u8>, SignError> {
+    pub fn sign(&mut self, path: &Path) -> Result<Vec<u8>, SignError> {
         let refused = |source| SignError::Refused {
             key: self.fingerprint.clone(),
             source,
