@@ -18,6 +18,7 @@ pub mod generator;
 pub mod grow;
 pub mod install;
 pub mod memory;
+pub mod module;
 pub mod mount;
 pub mod network;
 pub mod report;

@@ -6,7 +6,7 @@ mod steps;
 
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -37,6 +37,14 @@ enum Step {
     FirstBootComplete,
     /// Report the finished first boot to coreos.report_url (installed system).
     Report,
+    /// Write the module that makes an initramfs a live one, for `iso-builder build --live-module`.
+    PackModule {
+        /// File to write; made anew
+        out: PathBuf,
+        /// The installer for the live system [default: coreos-installer beside this program]
+        #[arg(long, value_name = "PROGRAM")]
+        installer: Option<PathBuf>,
+    },
 }
 
 /// Runs the program; `arguments` begins with its name.
@@ -92,6 +100,7 @@ fn run(step: &Step) -> anyhow::Result<()> {
         Step::Install => steps::install(),
         Step::FirstBootComplete => steps::first_boot_complete(),
         Step::Report => steps::report(),
+        Step::PackModule { out, installer } => steps::pack_module(out, installer.as_deref()),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::config::Given;
 use crate::console::Consoles;
 use crate::discover::{Devices, PATIENCE};
 use crate::unit_files::UnitDir;
-use crate::{config, failure, firstboot, generator, grow, install, network, rootfs};
+use crate::{config, failure, firstboot, generator, grow, install, module, network, rootfs};
 
 const SYSROOT: &str = "/sysroot";
 const ROOT_LABEL: &str = "root";
@@ -138,4 +138,10 @@ fn log(text: &str) {
         // One write is one record. `<6>` is informational; without the log the boot goes on.
         let _ = kmsg.write_all(format!("<6>coreos-live: {text}\n").as_bytes());
     }
+}
+
+pub(super) fn pack_module(out: &Path, installer: Option<&Path>) -> anyhow::Result<()> {
+    let live = std::env::current_exe().context("finding this program")?;
+    let beside = live.with_file_name("coreos-installer");
+    Ok(module::pack(out, &live, installer.unwrap_or(&beside))?)
 }

@@ -10,7 +10,7 @@ use embed::medium::{LiveImage, LiveMedium};
 use super::archive::locate_squashfs;
 use super::{ARCHIVE, RootfsError, initramfs_version, read_text};
 use crate::superblock::{self, Kind};
-use crate::{mount, table};
+use crate::{module, mount, table};
 
 /// Mounts the root of the obtained rootfs on `sysroot` and writes down what was booted.
 pub fn mount_root(sysroot: &Path) -> Result<LiveMedium, RootfsError> {
@@ -41,6 +41,10 @@ pub fn mount_root(sysroot: &Path) -> Result<LiveMedium, RootfsError> {
         &layer.join("work"),
         sysroot,
     )?;
+    module::graft(Path::new("/"), sysroot).map_err(|source| RootfsError::Io {
+        path: Path::new("/").join(initrd::MODULE),
+        source,
+    })?;
     write_medium(&medium)?;
     Ok(medium)
 }
