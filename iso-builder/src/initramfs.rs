@@ -1,20 +1,19 @@
-//! The live initramfs: the image's own, followed by a small archive that says which live set this
-//! is, which rootfs belongs to it and which image that holds.
-//!
-//! The image's initramfs must carry the live program already.
+//! The live initramfs: the image's own, the live module if it has none, and a small archive that
+//! says which live set this is, which rootfs belongs to it and which image that holds.
 
 use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
-use std::ops::ControlFlow;
+use std::path::Path;
 
 use embed::contract::initrd as names;
-use embed::initrd::{Archive, InitrdError, Limits, walk};
+use embed::initrd::{Archive, InitrdError};
 use embed::medium::LiveImage;
 use embed::stream_hash::StreamHash;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::image::{BlsEntry, BootError, BootPartition};
+use crate::image::{BlsEntry, BootError, BootPartition, OsImage};
+use crate::live_module::{KernelModules, LiveModule, ModuleError, Survey, kernel_release};
 
 /// Why there is no live initramfs.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +28,9 @@ pub enum InitramfsError {
     /// An initramfs that cannot run live.
     #[error("the image's initramfs has no `{program}`, so it cannot run live", program = names::LIVE_PROGRAM)]
     NoLiveProgram,
+    /// The live module cannot be added.
+    #[error("cannot make the image's initramfs a live one")]
+    Module(#[source] ModuleError),
     /// The archive cannot be made.
     #[error("cannot make the archive for the live initramfs")]
     Archive(#[source] InitrdError),
@@ -40,42 +42,57 @@ pub enum InitramfsError {
     Write(#[source] io::Error),
 }
 
-/// What the live system understands, as `coreos/features.json` and the initramfs say it.
-pub fn features() -> String {
+/// What the live system understands, as `coreos/features.json` and the initramfs say it; keyfiles
+/// only where `network` says that something reads them.
+pub fn features(network: bool) -> String {
     let features = json!({
         "installer-config": true,
         "installer-config-directives": { "console": true },
-        "live-initrd-network": true,
+        "live-initrd-network": network,
     });
     format!("{features:#}\n")
 }
 
-/// Copies the initramfs of `entry` from `boot` to `out` and looks whether it can run live.
-pub fn take(boot: &BootPartition, entry: &BlsEntry, out: &mut File) -> Result<(), InitramfsError> {
+/// Copies the initramfs of `entry` from `boot` to `out`, and looks what is in it.
+pub fn take(
+    boot: &BootPartition,
+    entry: &BlsEntry,
+    out: &mut File,
+) -> Result<Survey, InitramfsError> {
     boot.copy_initramfs(entry, out)
         .map_err(InitramfsError::Image)?;
     out.seek(SeekFrom::Start(0))
         .map_err(InitramfsError::Write)?;
-    let found = has_live_program(BufReader::new(&*out)).map_err(InitramfsError::Look)?;
-    if !found {
-        return Err(InitramfsError::NoLiveProgram);
-    }
-    out.seek(SeekFrom::End(0))
-        .map(|_| ())
-        .map_err(InitramfsError::Write)
+    let survey = Survey::of(BufReader::new(&*out)).map_err(InitramfsError::Look)?;
+    out.seek(SeekFrom::End(0)).map_err(InitramfsError::Write)?;
+    Ok(survey)
 }
 
-fn has_live_program(initramfs: impl io::BufRead) -> Result<bool, InitrdError> {
-    let mut found = false;
-    walk(initramfs, Limits::IMAGE, |entry, _| {
-        found = entry.is_file() && entry.name.trim_start_matches(['.', '/']) == names::LIVE_PROGRAM;
-        Ok(if found {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        })
-    })?;
-    Ok(found)
+/// Makes the initramfs in `out`, which `survey` describes, one that can run live: nothing to do for
+/// one with the live program, else the live module at `module` is appended. `kernel` and `os` are
+/// what it belongs to.
+pub fn make_live(
+    out: &mut File,
+    survey: &Survey,
+    module: Option<&Path>,
+    kernel: &[u8],
+    os: &OsImage,
+) -> Result<(), InitramfsError> {
+    if survey.is_live() {
+        return Ok(());
+    }
+    let path = module.ok_or(InitramfsError::NoLiveProgram)?;
+    let lacks = survey.lacks();
+    if !lacks.is_empty() {
+        return Err(InitramfsError::Module(ModuleError::Unfit { lacks }));
+    }
+    let archive = LiveModule::read(path).and_then(|module| {
+        let release = kernel_release(kernel).ok_or(ModuleError::NoRelease)?;
+        let kernel = KernelModules::missing(&module, survey, &release, os)?;
+        module.archive(survey, kernel)
+    });
+    let archive = archive.map_err(InitramfsError::Module)?;
+    out.write_all(&archive).map_err(InitramfsError::Write)
 }
 
 /// Appends the archive that makes `out`, at its end and at a multiple of 4 bytes, a live initramfs.
@@ -83,6 +100,7 @@ pub fn append(
     out: &mut File,
     image: &LiveImage,
     rootfs: &StreamHash,
+    features: &str,
 ) -> Result<(), InitramfsError> {
     let image_json = pretty(image).map_err(InitramfsError::Describe)?;
     let mut archive = Archive::default();
@@ -90,7 +108,7 @@ pub fn append(
         (names::LIVE_STAMP, format!("{}\n", image.version)),
         (names::WANT_ROOTFS, rootfs.to_string()),
         (names::LIVE_IMAGE, image_json),
-        (names::FEATURES, features()),
+        (names::FEATURES, features.to_owned()),
     ] {
         archive
             .insert(path, text)
@@ -106,35 +124,13 @@ fn pretty(value: &impl Serialize) -> Result<String, serde_json::Error> {
 
 #[cfg(test)]
 mod tests {
-    use embed::initrd::newc;
-
     use super::*;
-
-    fn cpio(names: &[&str]) -> Vec<u8> {
-        let mut writer = newc::Writer::new(Vec::new());
-        for name in names {
-            writer.file(name, 0o755, 1, b"x".as_slice()).unwrap();
-        }
-        writer.finish().unwrap()
-    }
-
-    #[test]
-    fn live_program_is_found_in_any_segment() {
-        let has = |segments: &[&[&str]]| {
-            let bytes: Vec<u8> = segments.iter().flat_map(|names| cpio(names)).collect();
-            has_live_program(bytes.as_slice()).unwrap()
-        };
-        assert!(has(&[
-            &["early"],
-            &["init", "usr/libexec/coreos-live", "z"]
-        ]));
-        assert!(has(&[&["./usr/libexec/coreos-live"]]));
-        assert!(!has(&[&["early"], &["init", "usr/libexec/coreos-live2"]]));
-    }
 
     #[test]
     fn features_are_read_back_by_the_tools() {
-        let features: embed::iso::Features = serde_json::from_str(&features()).unwrap();
+        let features: embed::iso::Features = serde_json::from_str(&features(true)).unwrap();
         assert!(features.installer_config && features.live_initrd_network);
+        let without: embed::iso::Features = serde_json::from_str(&super::features(false)).unwrap();
+        assert!(without.installer_config && !without.live_initrd_network);
     }
 }

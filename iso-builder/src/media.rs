@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 use embed::contract::{iso as names, karg};
 use embed::kargs::Kargs;
+use installer::cancel::Cancel;
 use serde_json::json;
 
 use crate::efi_image;
 use crate::grub::{self, AreaError, CoreError};
 use crate::identity::Identity;
 use crate::image::EfiLoader;
-use crate::initramfs;
 use crate::iso::{
     Content, Hybrid, ImageSpec, IsoError, Timestamp, Tree, TreeError, VolumeId, write_image,
 };
@@ -23,7 +23,6 @@ use crate::tools::HostTools;
 
 const GRUB_CONFIG: &str = "boot/grub/grub.cfg";
 const BIOS_IMAGE: &str = "boot/grub/eltorito.img";
-const EFI_IMAGE: &str = "images/efiboot.img";
 
 /// Why there is no ISO.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +69,8 @@ pub struct LiveMedia<'a> {
     pub title: &'a str,
     /// Kernel arguments of every live boot; those of the medium are added.
     pub kargs: &'a Kargs,
+    /// What the live system understands, as its initramfs says.
+    pub features: &'a str,
     /// Label of the medium.
     pub volume_id: &'a VolumeId,
     /// Bytes for an embedded config.
@@ -88,16 +89,17 @@ impl LiveMedia<'_> {
         work: &Path,
         out: &mut File,
         progress: &dyn Fn(u64),
+        cancel: &Cancel,
     ) -> Result<u64, MediaError> {
         let marker = format!("coreos/{}.id", self.identity.prefix(16));
         let stub = grub::stub(&marker, GRUB_CONFIG);
-        let tree = self.tree(tools, work, &marker, &stub)?;
+        let tree = self.tree(tools, work, &marker, &stub, cancel)?;
         let boot_code = grub::boot_code(&tools.grub_modules).map_err(MediaError::Bios)?;
         let spec = ImageSpec {
             volume_id: self.volume_id.clone(),
             time: self.time,
             bios_image: Some(BIOS_IMAGE.to_owned()),
-            efi_image: Some(EFI_IMAGE.to_owned()),
+            efi_image: Some(names::EFI_IMAGE.to_owned()),
             hybrid: Some(Hybrid {
                 boot_code,
                 disk_guid: self.identity.uuid("medium"),
@@ -116,10 +118,11 @@ impl LiveMedia<'_> {
         work: &Path,
         marker: &str,
         stub: &str,
+        cancel: &Cancel,
     ) -> Result<Tree, MediaError> {
         let config = grub::config(GRUB_CONFIG, self.title, &self.default_kargs())
             .map_err(MediaError::Kargs)?;
-        let bios = grub::bios_image(&tools.grub_mkimage, &tools.grub_modules, stub, work)
+        let bios = grub::bios_image(&tools.grub_mkimage, &tools.grub_modules, stub, work, cancel)
             .map_err(MediaError::Bios)?;
         let efi = efi_image::build(self.loader, stub, self.identity.number("efi volume"))
             .map_err(MediaError::Efi)?;
@@ -137,10 +140,10 @@ impl LiveMedia<'_> {
                 text(format!("{:#}\n", json!({ "file": names::IGNITION_IMG }))),
             ),
             (names::KARGS.to_owned(), text(format!("{kargs_json:#}\n"))),
-            (names::FEATURES.to_owned(), text(initramfs::features())),
+            (names::FEATURES.to_owned(), text(self.features.to_owned())),
             (GRUB_CONFIG.to_owned(), text(config.text)),
             (BIOS_IMAGE.to_owned(), Content::Bytes(bios)),
-            (EFI_IMAGE.to_owned(), Content::Bytes(efi)),
+            (names::EFI_IMAGE.to_owned(), Content::Bytes(efi)),
             (
                 marker.to_owned(),
                 text(format!("{}\n", self.volume_id.as_str())),

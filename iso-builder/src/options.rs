@@ -16,14 +16,8 @@ const MAX_EMBED_AREA: u64 = 64 << 20;
 /// Everything that a build depends on, besides the host's tools.
 #[derive(Clone, Debug)]
 pub struct BuildOptions {
-    /// The image as published.
-    pub image: PathBuf,
-    /// Its detached signature, when it is not `IMAGE.sig`.
-    pub signature: Option<PathBuf>,
-    /// What to do without a signature.
-    pub policy: SignaturePolicy,
-    /// Whose signatures count.
-    pub keyring: Keyring,
+    /// What the media are made from.
+    pub source: Source,
     /// Name of the OS; files are named after it.
     pub name: MediaName,
     /// Version of the OS; from the image's digest when absent.
@@ -40,8 +34,55 @@ pub struct BuildOptions {
     pub time: Timestamp,
     /// Whether the image itself goes beside the media.
     pub publish_image: bool,
+    /// ID, fingerprint or user of the secret key that signs manifest and ISO.
+    pub sign_key: Option<String>,
     /// Directory for the results.
     pub out: PathBuf,
+}
+
+/// What media are made from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A published image.
+    Image(ImageSource),
+    /// Live parts that are there already.
+    Parts(PartsSource),
+}
+
+impl Source {
+    /// The file that errors name.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Image(from) => &from.image,
+            Self::Parts(from) => &from.kernel,
+        }
+    }
+}
+
+/// A published image.
+#[derive(Clone, Debug)]
+pub struct ImageSource {
+    /// The image as published.
+    pub image: PathBuf,
+    /// Its detached signature, when it is not `IMAGE.sig`.
+    pub signature: Option<PathBuf>,
+    /// What to do without a signature.
+    pub policy: SignaturePolicy,
+    /// Whose signatures count.
+    pub keyring: Keyring,
+    /// The live module for an initramfs that has none.
+    pub live_module: Option<PathBuf>,
+}
+
+/// Live parts that are there already.
+#[derive(Clone, Debug)]
+pub struct PartsSource {
+    /// The kernel.
+    pub kernel: PathBuf,
+    /// The live initramfs.
+    pub initramfs: PathBuf,
+    /// The rootfs that it waits for.
+    pub rootfs: PathBuf,
 }
 
 /// Name that files of a build start with.

@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use embed::contract::initrd as names;
 use embed::initrd::newc;
 
+use installer::cancel::Cancel;
+
 use crate::iso::Timestamp;
 use crate::tools::{ToolError, ToolPath};
 
 /// Start of every squashfs.
-const SQUASHFS_MAGIC: &[u8; 4] = b"hsqs";
+pub(crate) const SQUASHFS_MAGIC: &[u8; 4] = b"hsqs";
 /// Largest member of a cpio, bytes.
 const MAX_MEMBER: u64 = u32::MAX as u64;
 /// Larger blocks pack better; smaller ones cost less when the live system reads a little of each.
@@ -64,6 +66,7 @@ pub fn squashfs(
     to: &Path,
     level: CompressionLevel,
     time: Timestamp,
+    cancel: &Cancel,
 ) -> Result<(), RootfsError> {
     let mut command = mksquashfs.command();
     // It refuses to run when both the variable and the options are there.
@@ -86,7 +89,9 @@ pub fn squashfs(
     ]);
     let time = time.as_unix().to_string();
     command.args(["-mkfs-time", &time, "-all-time", &time]);
-    mksquashfs.run(command).map_err(RootfsError::Squashfs)
+    mksquashfs
+        .run(command, cancel)
+        .map_err(RootfsError::Squashfs)
 }
 
 /// Writes the rootfs archive of `version` around the squashfs at `squashfs` to `to`, and looks

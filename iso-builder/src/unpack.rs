@@ -2,8 +2,9 @@
 //! together with the file.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use embed::contract::initrd::DISK_IMAGE;
@@ -15,7 +16,7 @@ use installer::source::{Location, Signature, SourceError};
 use installer::verify::{Trust, Verified};
 
 use crate::image::{ImageError, OsImage};
-use crate::options::BuildOptions;
+use crate::options::ImageSource;
 use crate::watch::Watch;
 
 /// Largest signature that is read, bytes.
@@ -89,19 +90,19 @@ impl Observer for Forward<'_> {
     }
 }
 
-/// Decodes and verifies the image that `options` name into the new directory `dir`.
+/// Decodes and verifies the image that `from` names into the new directory `dir`.
 pub fn unpack(
-    options: &BuildOptions,
+    from: &ImageSource,
     dir: PathBuf,
     watch: &dyn Watch,
     cancel: &Cancel,
 ) -> Result<Unpacked, UnpackError> {
-    let location = Location::File(options.image.clone());
+    let location = Location::File(from.image.clone());
     let mut stream = location
         .open(&Silent, cancel)
         .map_err(UnpackError::Source)?;
     let mut signature = None;
-    if let Some(path) = &options.signature {
+    if let Some(path) = &from.signature {
         let bytes = read_signature(path).map_err(|source| UnpackError::Signature {
             path: path.clone(),
             source,
@@ -109,7 +110,7 @@ pub fn unpack(
         stream.signature = Signature::Detached(bytes);
         signature = Some(path.clone());
     } else if matches!(stream.signature, Signature::Detached(_)) {
-        signature = Some(beside(&options.image));
+        signature = Some(beside(&from.image));
     }
     let path = dir.join(DISK_IMAGE);
     let failed = |source| UnpackError::File {
@@ -123,10 +124,13 @@ pub fn unpack(
         .create_new(true)
         .open(&path)
         .map_err(failed)?;
+    // Both become part of the rootfs, whatever the umask of whoever builds it.
+    fs::set_permissions(&dir, Permissions::from_mode(0o755)).map_err(failed)?;
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).map_err(failed)?;
     let unpacked = unpack_verified(
         stream,
-        options.policy,
-        &options.keyring,
+        from.policy,
+        &from.keyring,
         &file,
         &Forward(watch),
         cancel,

@@ -3,6 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use installer::sign::SignError;
+
+use super::PartsError;
 use crate::image::{BootError, EspError, ImageError};
 use crate::initramfs::InitramfsError;
 use crate::iso::VolumeIdError;
@@ -59,6 +62,12 @@ pub enum BuildError {
         /// Machine of its kernel.
         found: String,
     },
+    /// A root that is not the top of its file system.
+    #[error("{image} is an OSTree deployment; its root is a directory of the root file system")]
+    OsTree {
+        /// The image.
+        image: PathBuf,
+    },
     /// A kernel argument that cannot be passed on.
     #[error("cannot put the kernel arguments into the boot menu")]
     Kargs(#[source] KargError),
@@ -89,6 +98,18 @@ pub enum BuildError {
         #[source]
         source: io::Error,
     },
+    /// A ready-made part.
+    #[error("cannot pack {file}")]
+    Parts {
+        /// The part.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: PartsError,
+    },
+    /// The results cannot be signed.
+    #[error("cannot sign the manifest and the ISO")]
+    Sign(#[source] SignError),
     /// Asked to stop.
     #[error("interrupted; nothing was changed in {out}")]
     Interrupted {

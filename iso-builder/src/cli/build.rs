@@ -8,15 +8,17 @@ use installer::cancel::Cancel;
 use installer::verify::{Keyring, SignaturePolicy, Trust};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::output::{self, Progress};
+use super::output::{self, Progress, mebibytes};
 use crate::build::{Built, build};
 use crate::iso::{Timestamp, VolumeId};
-use crate::options::{BuildOptions, EmbedArea, MediaName};
+use crate::options::{BuildOptions, EmbedArea, ImageSource, MediaName, PartsSource, Source};
 use crate::rootfs::CompressionLevel;
 use crate::tools::HostTools;
 
 const EXAMPLE: &str = "Example:\n  \
     iso-builder build --image os-metal.raw.xz --keyring os.gpg -o out/";
+/// Where an installation has the live module, seen from the program's directory.
+const MODULE: &str = "../lib/coreos-metal/live-module.cpio";
 /// Longest version: it is a line in stamps and a part of the label.
 const MAX_VERSION: usize = 64;
 
@@ -24,8 +26,18 @@ const MAX_VERSION: usize = 64;
 #[command(after_help = EXAMPLE)]
 pub(super) struct BuildArgs {
     /// OS image: raw, or compressed with gzip, xz or zstd
-    #[arg(long, value_name = "FILE")]
-    image: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "kernel")]
+    image: Option<PathBuf>,
+    /// Live kernel to pack as it is, in place of an image
+    #[arg(long, value_name = "FILE", requires_all = ["initramfs", "rootfs", "name"])]
+    #[arg(conflicts_with_all = ["image", "sig", "keyring", "insecure", "version", "compression_level", "no_image"])]
+    kernel: Option<PathBuf>,
+    /// Live initramfs to pack, made live already
+    #[arg(long, value_name = "FILE", requires = "kernel")]
+    initramfs: Option<PathBuf>,
+    /// Rootfs to pack, the one that the initramfs waits for
+    #[arg(long, value_name = "FILE", requires = "kernel")]
+    rootfs: Option<PathBuf>,
     /// Detached OpenPGP signature [default: IMAGE.sig]
     #[arg(long, value_name = "FILE")]
     sig: Option<PathBuf>,
@@ -35,6 +47,10 @@ pub(super) struct BuildArgs {
     /// Take an image that has no signature
     #[arg(long)]
     insecure: bool,
+    /// Live module for an image whose initramfs has none; `coreos-live pack-module` writes it
+    /// [default: ../lib/coreos-metal/live-module.cpio beside this program]
+    #[arg(long, value_name = "FILE", conflicts_with = "kernel")]
+    live_module: Option<PathBuf>,
     /// Name of the OS; files are named after it [default: from the image's file name]
     #[arg(long, value_parser = MediaName::new)]
     name: Option<MediaName>,
@@ -53,6 +69,9 @@ pub(super) struct BuildArgs {
     /// zstd level of the rootfs, 1 (fast) to 22 (small) [default: 3]
     #[arg(long, value_name = "N", value_parser = level)]
     compression_level: Option<CompressionLevel>,
+    /// Sign the manifest and the ISO with this secret key: ID, fingerprint or user
+    #[arg(long, value_name = "KEY")]
+    sign: Option<String>,
     /// Do not put the image itself beside the media
     #[arg(long)]
     no_image: bool,
@@ -96,27 +115,36 @@ impl BuildArgs {
     }
 
     fn options(self) -> Result<BuildOptions, UsageError> {
-        let name = match self.name {
-            Some(name) => name,
-            None => MediaName::of_image(&self.image).map_err(|source| UsageError::Name {
-                image: self.image.clone(),
-                source,
-            })?,
+        let name = match (self.name, &self.image) {
+            (Some(name), _) => name,
+            (None, image) => {
+                let image = image.clone().unwrap_or_default();
+                MediaName::of_image(&image).map_err(|source| UsageError::Name { image, source })?
+            }
         };
-        let keyring = self
-            .keyring
-            .into_iter()
-            .fold(Keyring::system(), Keyring::with_file);
-        let policy = if self.insecure {
-            SignaturePolicy::TolerateAbsent
-        } else {
-            SignaturePolicy::Require
+        let policy = match self.insecure {
+            true => SignaturePolicy::TolerateAbsent,
+            false => SignaturePolicy::Require,
+        };
+        let source = match (self.kernel, self.initramfs, self.rootfs) {
+            (Some(kernel), Some(initramfs), Some(rootfs)) => Source::Parts(PartsSource {
+                kernel,
+                initramfs,
+                rootfs,
+            }),
+            _ => Source::Image(ImageSource {
+                image: self.image.unwrap_or_default(),
+                signature: self.sig,
+                policy,
+                keyring: self
+                    .keyring
+                    .into_iter()
+                    .fold(Keyring::system(), Keyring::with_file),
+                live_module: self.live_module.or_else(installed_module),
+            }),
         };
         Ok(BuildOptions {
-            image: self.image,
-            signature: self.sig,
-            policy,
-            keyring,
+            source,
             name,
             version: self.version,
             live_kargs: self.live_karg,
@@ -125,9 +153,21 @@ impl BuildArgs {
             level: self.compression_level.unwrap_or(CompressionLevel::DEFAULT),
             time: source_date(env::var_os("SOURCE_DATE_EPOCH"))?,
             publish_image: !self.no_image,
+            sign_key: self.sign,
             out: self.output,
         })
     }
+}
+
+/// The live module that was installed with this program.
+fn installed_module() -> Option<PathBuf> {
+    let program = env::current_exe().ok()?;
+    let dir = program.parent()?;
+    let places = [MODULE.to_owned(), format!("../lib/coreos-metal/{MODULE}")];
+    places
+        .into_iter()
+        .map(|place| dir.join(place))
+        .find(|path| path.is_file())
 }
 
 fn version(text: &str) -> Result<String, String> {
@@ -182,12 +222,10 @@ fn summary(built: &Built, options: &BuildOptions) -> String {
         ));
     }
     out.push_str(&format!("label: {}\n", built.volume_id.as_str()));
+    if let Some(key) = &built.signed_by {
+        out.push_str(&format!("manifest and ISO signed by {key}\n"));
+    }
     out
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }
 
 #[cfg(test)]

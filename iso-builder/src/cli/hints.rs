@@ -3,16 +3,20 @@
 use std::error::Error;
 use std::io;
 
+use installer::sign::SignError;
 use installer::verify::VerifyError;
 
 use super::build::UsageError;
+use crate::build::{BuildError, PartsError};
 use crate::grub::AreaError;
 use crate::image::{BootError, EspError, ImageError};
 use crate::initramfs::InitramfsError;
 use crate::iso::{IsoError, VolumeIdError};
 use crate::live_kargs::KargError;
+use crate::live_module::ModuleError;
 use crate::rootfs::RootfsError;
 use crate::tools::ToolError;
+use crate::verify::VerifyIsoError;
 
 /// How to fix it, where that is known. The outermost cause with a hint decides.
 pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
@@ -40,8 +44,13 @@ fn fixed(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         .or_else(|| of(cause, boot))
         .or_else(|| of(cause, esp))
         .or_else(|| of(cause, initramfs))
+        .or_else(|| of(cause, build))
+        .or_else(|| of(cause, module))
+        .or_else(|| of(cause, parts))
         .or_else(|| of(cause, rootfs))
         .or_else(|| of(cause, iso))
+        .or_else(|| of(cause, sign))
+        .or_else(|| of(cause, differs))
         .or_else(|| {
             of(cause, |_: &KargError| {
                 Some("choose another argument, or change the image's boot loader entry")
@@ -124,8 +133,43 @@ fn esp(error: &EspError) -> Option<&'static str> {
 fn initramfs(error: &InitramfsError) -> Option<&'static str> {
     match error {
         InitramfsError::NoLiveProgram => Some(
-            "the image's initramfs needs the live module: run `live/install.sh` on the OS tree before dracut, and add `coreos-metal`",
+            "write the live module with `coreos-live pack-module FILE` and name it with `--live-module`; or run `live/install.sh` on the OS tree before dracut, and add `coreos-metal`",
         ),
+        _ => None,
+    }
+}
+
+fn module(error: &ModuleError) -> Option<&'static str> {
+    match error {
+        ModuleError::Unfit { .. } => Some(
+            "the live module needs an initramfs with systemd, a shell, modprobe and Ignition; dracut makes such ones",
+        ),
+        ModuleError::NotAModule { .. } => Some("write one with `coreos-live pack-module FILE`"),
+        ModuleError::Architecture { .. } => {
+            Some("write the module on a machine of the image's architecture")
+        }
+        ModuleError::Root { .. } | ModuleError::NoKernelModule(_) => {
+            Some("build the image's initramfs with these modules")
+        }
+        _ => None,
+    }
+}
+
+fn build(error: &BuildError) -> Option<&'static str> {
+    match error {
+        BuildError::OsTree { .. } => Some(
+            "media are made from images whose root partition is the root; an OSTree system publishes its own live media",
+        ),
+        _ => None,
+    }
+}
+
+fn parts(error: &PartsError) -> Option<&'static str> {
+    match error {
+        PartsError::NotLive(_) => Some("make media from the OS image, with `--image`"),
+        PartsError::OtherRootfs(_) | PartsError::OtherImage { .. } => {
+            Some("take kernel, initramfs and rootfs from the same build")
+        }
         _ => None,
     }
 }
@@ -140,6 +184,24 @@ fn rootfs(error: &RootfsError) -> Option<&'static str> {
 fn iso(error: &IsoError) -> Option<&'static str> {
     match error {
         IsoError::Changed { .. } => Some("let nothing else write into the output directory"),
+        _ => None,
+    }
+}
+
+fn sign(error: &SignError) -> Option<&'static str> {
+    match error {
+        SignError::NoKey { .. } => Some("`gpg --list-secret-keys` shows what keys there are"),
+        SignError::Ambiguous { .. } => Some("name it by its fingerprint"),
+        _ => None,
+    }
+}
+
+fn differs(error: &VerifyIsoError) -> Option<&'static str> {
+    match error {
+        VerifyIsoError::Differs { .. } => {
+            Some("do not use it; fetch ISO and manifest again, both from the same place")
+        }
+        VerifyIsoError::NotLive { .. } => Some("`iso-builder inspect` tells what it is"),
         _ => None,
     }
 }

@@ -3,7 +3,9 @@
 
 mod build;
 mod hints;
+mod inspect;
 mod output;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,18 @@ enum Command {
     /// itself, so what is booted live is what is installed. The same image and options give the
     /// same bytes.
     Build(Box<build::BuildArgs>),
+    /// Show what an ISO boots and how, and what it carries
+    ///
+    /// Boot catalogue, partition tables, EFI programs and whether they are signed, kernel,
+    /// initramfs and rootfs with their SHA-256, the OS image inside, kernel arguments, and what is
+    /// embedded. Any ISO can be looked into; a live ISO tells most.
+    Inspect(inspect::InspectArgs),
+    /// Check a live ISO against what it says of itself
+    ///
+    /// The rootfs against the hashes in the initramfs, the OS image in the rootfs against its
+    /// SHA-256 there, everything against the manifest, and the manifest's signature when a keyring
+    /// is given. What was embedded with `coreos-installer iso` does not count as a difference.
+    Verify(verify::VerifyArgs),
 }
 
 /// Runs the command that this process was started with.
@@ -47,8 +61,12 @@ pub fn run() -> ExitCode {
             });
         }
     };
-    let Command::Build(args) = cli.command;
-    match args.run() {
+    let done = match cli.command {
+        Command::Build(args) => args.run(),
+        Command::Inspect(args) => args.run(),
+        Command::Verify(args) => args.run(),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => output::fail(&error),
     }

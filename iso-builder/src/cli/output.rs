@@ -1,10 +1,11 @@
-//! What goes to standard error: errors in three lines, results, and progress (a bar on a terminal,
-//! a line a step elsewhere).
+//! What is printed. On standard error: errors in three lines, what was built, and progress (a bar on
+//! a terminal, a line a step elsewhere). On standard output: answers to questions.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::hints;
@@ -25,6 +26,20 @@ pub(super) fn fail(error: &anyhow::Error) -> ExitCode {
 )]
 pub(super) fn tell(text: &str) {
     eprint!("{text}");
+}
+
+/// Answers on standard output. A reader that went away is an error.
+pub(super) fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .context("cannot write to standard output")
+}
+
+/// For people.
+#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+pub(super) fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 fn render(error: &anyhow::Error) -> String {

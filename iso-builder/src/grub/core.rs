@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use installer::cancel::Cancel;
+
 use crate::tools::{GrubModules, ToolError, ToolPath};
 
 /// Name of the boot code among GRUB's modules.
@@ -52,6 +54,7 @@ pub fn bios_image(
     modules: &GrubModules,
     stub: &str,
     work: &Path,
+    cancel: &Cancel,
 ) -> Result<Vec<u8>, CoreError> {
     let (config, image) = (work.join("eltorito.cfg"), work.join("eltorito.img"));
     fs::write(&config, stub).map_err(|source| CoreError::File {
@@ -68,7 +71,7 @@ pub fn bios_image(
         .arg("-o")
         .arg(&image)
         .args(MODULES);
-    mkimage.run(command).map_err(CoreError::Tool)?;
+    mkimage.run(command, cancel).map_err(CoreError::Tool)?;
     fs::read(&image).map_err(|source| CoreError::File {
         path: image.clone(),
         source,

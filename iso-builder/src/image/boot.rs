@@ -214,7 +214,7 @@ fn read_error(path: &str, source: Ext4Error) -> BootError {
 
 /// Size of the file system by its superblock (`s_blocks_count_lo`, `s_log_block_size`): the reader
 /// allocates by it, so it must not exceed the partition.
-fn claimed_bytes(window: &Window) -> Option<u64> {
+pub(super) fn claimed_bytes(window: &Window) -> Option<u64> {
     let mut superblock = [0u8; 28];
     window.read_exact_at(1024, &mut superblock).ok()?;
     let field = |at: usize| {

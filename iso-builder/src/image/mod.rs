@@ -2,13 +2,14 @@
 //! initramfs, EFI boot loader.
 //!
 //! Nothing of an image is looked at before its signature was checked: [`OsImage::open`] asks for
-//! the proof. Its content is still treated as possibly broken: bounded sizes, no paths that leave.
+//! the proof; [`OsImage::of_live`] takes one that a live initramfs vouches for. Its content is still treated as possibly broken: bounded sizes, no paths that leave.
 
 mod arch;
 mod bls;
 mod boot;
 mod esp;
 mod probe;
+mod root;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use std::io;
 use std::sync::Arc;
 
 use embed::digest::Sha256Digest;
+use embed::medium::LiveImage;
 use installer::disk::Window;
 use installer::image::ImageFacts;
 use installer::verify::Verified;
@@ -27,6 +29,7 @@ pub use bls::{BlsEntry, BlsError};
 pub use boot::{BootError, BootPartition};
 pub use esp::{EfiLoader, EspError};
 pub use probe::FileSystem;
+pub use root::{RootError, RootFiles};
 pub use table::TableError;
 
 use table::Partition;
@@ -69,6 +72,12 @@ impl OsImage {
     pub fn open(raw: File, facts: &ImageFacts, _verified: &Verified) -> Result<Self, ImageError> {
         let sector_size = facts.sector_size.ok_or(ImageError::NoTable)?.bytes();
         Self::read(raw, facts.size, facts.sha256, sector_size)
+    }
+
+    /// Opens the raw image of a live rootfs, which was found to be the `image` that its initramfs
+    /// names.
+    pub fn of_live(raw: File, image: &LiveImage) -> Result<Self, ImageError> {
+        Self::read(raw, image.size, image.sha256, image.sector_size)
     }
 
     fn read(
@@ -115,6 +124,11 @@ impl OsImage {
     /// Opens the boot partition.
     pub fn boot(&self) -> Result<BootPartition, BootError> {
         BootPartition::find(&self.partitions)
+    }
+
+    /// Opens the root file system.
+    pub fn root(&self) -> Result<RootFiles, RootError> {
+        RootFiles::open(&self.partitions)
     }
 
     /// Reads the boot loader from the EFI system partition.

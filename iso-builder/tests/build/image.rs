@@ -32,6 +32,12 @@ fn text(path: &Path) -> &str {
 pub(crate) struct Recipe {
     pub(crate) kernel: Vec<u8>,
     pub(crate) live_program: &'static str,
+    /// More kernel arguments of its boot loader entry.
+    pub(crate) kargs: &'static str,
+    /// More files of the initramfs.
+    pub(crate) initramfs: &'static [&'static str],
+    /// Files of the root file system, which is none when there are none.
+    pub(crate) root: &'static [(&'static str, &'static str)],
 }
 
 impl Default for Recipe {
@@ -39,9 +45,16 @@ impl Default for Recipe {
         let mut kernel = vec![7u8; 300_000];
         kernel[0x202..0x206].copy_from_slice(b"HdrS");
         kernel[0x236] = 1;
+        let (version, at) = (b"6.1.0-test (somebody)\0", 0x4000u16);
+        kernel[0x20e..0x210].copy_from_slice(&(at - 0x200).to_le_bytes());
+        let place = usize::from(at);
+        kernel[place..place + version.len()].copy_from_slice(version);
         Self {
             kernel,
             live_program: "usr/libexec/coreos-live",
+            kargs: "",
+            initramfs: &[],
+            root: &[],
         }
     }
 }
@@ -68,18 +81,26 @@ impl Recipe {
         run("sgdisk", &[table.as_slice(), &[text(&disk)]].concat());
         out.write_all_at(&fs::read(esp).unwrap(), MIB).unwrap();
         out.write_all_at(&fs::read(boot).unwrap(), 9 * MIB).unwrap();
-        out.write_all_at(b"the root file system", 25 * MIB).unwrap();
+        let root = match self.root {
+            [] => b"the root file system".to_vec(),
+            files => fs::read(root(dir, files)).unwrap(),
+        };
+        out.write_all_at(&root, 25 * MIB).unwrap();
         disk
     }
 
     fn boot(&self, dir: &Path) -> PathBuf {
         let tree = dir.join("boot");
         fs::create_dir_all(tree.join("loader/entries")).unwrap();
-        fs::write(tree.join("loader/entries/os-1.conf"), ENTRY).unwrap();
+        let entry = format!("{} {}\n", ENTRY.trim_end(), self.kargs);
+        fs::write(tree.join("loader/entries/os-1.conf"), entry).unwrap();
         fs::write(tree.join("vmlinuz-1"), &self.kernel).unwrap();
         let mut cpio = newc::Writer::new(Vec::new());
         cpio.file(self.live_program, 0o755, 4, b"code".as_slice())
             .unwrap();
+        for path in self.initramfs {
+            cpio.file(path, 0o755, 4, b"code".as_slice()).unwrap();
+        }
         let packed = dir.join("initramfs.cpio");
         fs::write(&packed, cpio.finish().unwrap()).unwrap();
         run(
@@ -99,6 +120,22 @@ impl Recipe {
         );
         image
     }
+}
+
+fn root(dir: &Path, files: &[(&str, &str)]) -> PathBuf {
+    let tree = dir.join("root");
+    for (path, content) in files {
+        let path = tree.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    let image = dir.join("root.img");
+    File::create_new(&image).unwrap().set_len(8 * MIB).unwrap();
+    run(
+        "mkfs.ext4",
+        &["-q", "-L", "root", "-d", text(&tree), text(&image)],
+    );
+    image
 }
 
 fn esp(dir: &Path) -> PathBuf {
@@ -158,6 +195,11 @@ impl Signer {
         let keys = self.gpg(&["--export"]);
         File::create(&self.keys).unwrap().write_all(&keys).unwrap();
         self.keys.clone()
+    }
+
+    /// Where the secret key is.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
     }
 
     fn gpg(&self, args: &[&str]) -> Vec<u8> {

@@ -1,0 +1,96 @@
+//! The root file system of an image, read without mounting: single files of it, by path. ext4 by
+//! the `ext4-view` crate; other file systems are told by name.
+
+use ext4_view::{Ext4, Ext4Error};
+
+use super::ROOT_PARTITION;
+use super::boot::claimed_bytes;
+use super::probe::{FileSystem, probe};
+use super::table::Partition;
+
+/// Why a file of the root file system cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RootError {
+    /// Not ext4.
+    #[error("the root file system of the image is {}; only ext4 is read", .0.map_or("unknown", FileSystem::name))]
+    FileSystem(Option<FileSystem>),
+    /// Larger than the partition that it is in.
+    #[error("the root file system is larger than its partition")]
+    Truncated,
+    /// A file of a size that no such file has.
+    #[error("`{path}` of the root file system is larger than {limit} bytes")]
+    TooLarge {
+        /// The file.
+        path: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// The file system cannot be read.
+    #[error("cannot read `{path}` of the root file system")]
+    Read {
+        /// What was read.
+        path: String,
+        /// Why it failed.
+        #[source]
+        source: Box<Ext4Error>,
+    },
+}
+
+/// An opened root file system.
+#[derive(Debug)]
+pub struct RootFiles {
+    fs: Ext4,
+}
+
+impl RootFiles {
+    /// Opens the file system of the root partition.
+    pub(super) fn open(partitions: &[Partition]) -> Result<Self, RootError> {
+        let root = partitions
+            .iter()
+            .find(|partition| partition.name == ROOT_PARTITION);
+        let root = root.ok_or(RootError::FileSystem(None))?;
+        match probe(&root.window) {
+            Some((FileSystem::Ext, _)) => {}
+            other => return Err(RootError::FileSystem(other.map(|(kind, _)| kind))),
+        }
+        if claimed_bytes(&root.window).is_none_or(|claimed| claimed > root.window.len()) {
+            return Err(RootError::Truncated);
+        }
+        let fs = Ext4::load(Box::new(root.window.clone())).map_err(|e| read_error("/", e))?;
+        Ok(Self { fs })
+    }
+
+    /// The file at `path` (absolute, links followed), of at most `limit` bytes; `None` when there
+    /// is none.
+    pub fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, RootError> {
+        let mut file = match self.fs.open(path) {
+            Err(Ext4Error::NotFound | Ext4Error::NotADirectory) => return Ok(None),
+            other => other.map_err(|e| read_error(path, e))?,
+        };
+        if file.metadata().len() > limit {
+            return Err(RootError::TooLarge {
+                path: path.to_owned(),
+                limit,
+            });
+        }
+        let mut bytes = Vec::new();
+        let mut buffer = vec![0u8; 64 * 1024];
+        loop {
+            let read = file
+                .read_bytes(&mut buffer)
+                .map_err(|e| read_error(path, e))?;
+            if read == 0 {
+                return Ok(Some(bytes));
+            }
+            bytes.extend_from_slice(buffer.get(..read).unwrap_or_default());
+        }
+    }
+}
+
+fn read_error(path: &str, source: Ext4Error) -> RootError {
+    RootError::Read {
+        path: path.to_owned(),
+        source: Box::new(source),
+    }
+}
