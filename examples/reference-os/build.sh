@@ -1,5 +1,5 @@
 #!/bin/bash
-# build.sh [-o OUT] [--xz] [--base-url URL] --bin DIR: build the reference OS into OUT.
+# build.sh [-o OUT] [--xz] [--base-url URL] [--without-live] --bin DIR: build the reference OS into OUT.
 # Needs root (bootstrap and chroot) and the packages of packages-host.txt; DIR holds the programs
 # coreos-live and coreos-installer. Everything is cached by the hash of what it is made of.
 # Files in OUT: README.md beside this script.
@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 source "$here/scripts/cache.sh"
 
 usage() {
-    echo "usage: build.sh [-o OUT] [--xz] [--base-url URL] --bin DIR" >&2
+    echo "usage: build.sh [-o OUT] [--xz] [--base-url URL] [--without-live] --bin DIR" >&2
     exit 2
 }
 
@@ -18,7 +18,7 @@ fail() { # error, cause, hint
     exit 1
 }
 
-out='' bin='' xz=no base_url=''
+out='' bin='' xz=no live=yes base_url=''
 while (($#)); do
     case $1 in
     -o | --out | --bin | --base-url) (($# > 1)) || usage ;;&
@@ -26,6 +26,7 @@ while (($#)); do
     --bin) bin=$2 && shift ;;
     --base-url) base_url=$2 && shift ;;
     --xz) xz=yes ;;
+    --without-live) live=no ;;
     *) usage ;;
     esac
     shift
@@ -48,9 +49,13 @@ root_files() {
     printf '%s\n' packages-root.txt scripts/root.sh
 }
 tree_files() {
-    printf '%s\n' scripts/tree.sh
-    find overlay ../../live -type f -not -path '*/src/*' -not -path '*/tests/*' -not -name Cargo.toml
-    printf '%s\n' "$bin/coreos-live" "$bin/coreos-installer" "$cache/key/public.gpg"
+    printf '%s\n' scripts/tree.sh "$cache/key/public.gpg"
+    find overlay -type f
+    [[ $live == no ]] || live_files
+}
+live_files() {
+    find ../../live -type f -not -path '*/src/*' -not -path '*/tests/*' -not -name Cargo.toml
+    printf '%s\n' "$bin/coreos-live" "$bin/coreos-installer"
 }
 image_files() {
     find boot -type f
@@ -64,14 +69,14 @@ cd "$here"
 "$here/scripts/sign.sh" key "$cache/key"
 
 root_key=$(root_files | cache_key root)
-tree_key=$(tree_files | cache_key tree "$root_key")
+tree_key=$(tree_files | cache_key tree "$root_key" "$live")
 image_key=$(image_files | cache_key image "$tree_key")
 version=12.${tree_key:0:8}.${image_key:0:4}
 
 build_root() { "$here/scripts/root.sh" "$1/root.tar"; }
 build_tree() {
     "$here/scripts/tree.sh" "${stage_dir[root]}/root.tar" "$bin" "$cache/key/public.gpg" \
-        "12.${tree_key:0:8}" "$1"
+        "12.${tree_key:0:8}" "$live" "$1"
 }
 build_image() { "$here/scripts/pack.sh" "${stage_dir[tree]}" "$cache/key" "$1"; }
 

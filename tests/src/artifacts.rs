@@ -81,9 +81,21 @@ impl Artifacts {
     }
 }
 
+/// Whether the reference OS has the live module and our programs in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    /// As the toolkit wants it.
+    Own,
+    /// As somebody builds it who does not know the toolkit.
+    Foreign,
+}
+
 /// Builds the reference OS into `DIRECTORY/os`; what it prints goes to `log`.
-pub fn build_os(directory: &Path, log: &Path) -> Result<()> {
+pub fn build_os(directory: &Path, flavour: Flavour, log: &Path) -> Result<()> {
     let mut command = Command::new(repository().join("examples/reference-os/build.sh"));
+    if flavour == Flavour::Foreign {
+        command.arg("--without-live");
+    }
     command
         .arg("--out")
         .arg(directory.join("os"))
@@ -92,8 +104,18 @@ pub fn build_os(directory: &Path, log: &Path) -> Result<()> {
     run(command, "examples/reference-os/build.sh", log)
 }
 
-/// Builds the live media of the OS in `DIRECTORY/os` into `DIRECTORY/media`.
-pub fn build_media(directory: &Path, log: &Path) -> Result<()> {
+/// Writes the live module into `DIRECTORY`.
+pub fn pack_module(directory: &Path, log: &Path) -> Result<PathBuf> {
+    let module = directory.join("live-module.cpio");
+    let mut command = Command::new(program("coreos-live")?);
+    command.arg("pack-module").arg(&module);
+    run(command, "coreos-live pack-module", log)?;
+    Ok(module)
+}
+
+/// Builds the live media of the OS in `DIRECTORY/os` into `DIRECTORY/media`; an OS without the live
+/// module needs `module`.
+pub fn build_media(directory: &Path, module: Option<&Path>, log: &Path) -> Result<()> {
     let os = directory.join("os");
     let media = directory.join("media");
     if media.exists() {
@@ -109,6 +131,9 @@ pub fn build_media(directory: &Path, log: &Path) -> Result<()> {
         .arg(os.join("signing-key.gpg"))
         .arg("--output")
         .arg(&media);
+    if let Some(module) = module {
+        command.arg("--live-module").arg(module);
+    }
     run(command, "iso-builder build", log)
 }
 

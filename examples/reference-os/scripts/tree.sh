@@ -1,12 +1,13 @@
 #!/bin/bash
-# tree.sh ROOT.tar BIN KEY VERSION OUT: make the Debian tree a CoreOS-style system.
+# tree.sh ROOT.tar BIN KEY VERSION LIVE OUT: make the Debian tree a CoreOS-style system.
 # Adds the overlay, the live glue, our programs and the image signing key, builds the one
 # initramfs that disk and live boots share, and leaves in OUT: vmlinuz, initramfs.img,
 # kernel-version, efi/ (signed loaders), root.ext4. Mounts only in a namespace of its own.
+# With LIVE `no`, neither live glue nor programs: an image of somebody who does not know them.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 repo=$(cd "$here/../.." && pwd)
-root_tar=${1:?} bin=${2:?} key=${3:?} version=${4:?} out=${5:?}
+root_tar=${1:?} bin=${2:?} key=${3:?} version=${4:?} live=${5:?} out=${6:?}
 tree=$out/tree
 
 unpack() {
@@ -18,8 +19,12 @@ unpack() {
 }
 
 add_programs() {
-    "$repo/live/install.sh" "$tree" "$bin/coreos-live"
-    install -m 755 "$bin/coreos-installer" "$tree/usr/bin/coreos-installer"
+    if [[ $live == yes ]]; then
+        "$repo/live/install.sh" "$tree" "$bin/coreos-live"
+        install -m 755 "$bin/coreos-installer" "$tree/usr/bin/coreos-installer"
+    else
+        rm "$tree/usr/lib/dracut/dracut.conf.d/60-live.conf"
+    fi
     install -D -m 644 "$key" "$tree/usr/lib/coreos/keys.d/reference-os.gpg"
     rm -f "$tree/etc/os-release"
     ln -s ../usr/lib/os-release "$tree/etc/os-release"

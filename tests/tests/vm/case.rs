@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::{Failed, Trial};
-use tests::artifacts::{self, Artifacts};
+use tests::artifacts::{self, Artifacts, Flavour};
 use tests::lan::isolate;
 use tests::programs::repository;
 use tests::vm::{Accel, probe};
@@ -66,8 +66,12 @@ fn reason_to_skip(tier: Tier) -> Option<&'static str> {
     if !nix::unistd::geteuid().is_root() {
         return Some("needs root for network namespaces");
     }
-    let full = std::env::var_os("COREOS_METAL_VM").is_some_and(|value| value == "full");
-    (tier == Tier::Full && !full).then_some("part of the larger matrix; `make test-vm` runs it")
+    (tier == Tier::Full && !full_matrix())
+        .then_some("part of the larger matrix; `make test-vm` runs it")
+}
+
+fn full_matrix() -> bool {
+    std::env::var_os("COREOS_METAL_VM").is_some_and(|value| value == "full")
 }
 
 /// Writes a line to stderr, past the test runner's own output.
@@ -87,15 +91,36 @@ fn prepared() -> &'static Result<Accel, String> {
     PREPARED.get_or_init(|| prepare().map_err(|error| format!("{error:#}")))
 }
 
+/// Directory with the artifacts of an OS that was built without the live module.
+pub(crate) fn foreign() -> PathBuf {
+    directory().join("foreign")
+}
+
+fn prepare_foreign(directory: &Path) -> Result<()> {
+    note("building the reference OS without the live module, and its media");
+    let (foreign, log) = (foreign(), directory.join("foreign.log"));
+    std::fs::create_dir_all(&foreign).with_context(|| format!("creating {}", foreign.display()))?;
+    artifacts::build_os(&foreign, Flavour::Foreign, &log)?;
+    let module = artifacts::pack_module(&foreign, &log)?;
+    artifacts::build_media(&foreign, Some(&module), &log)
+}
+
 fn prepare() -> Result<Accel> {
     let directory = directory();
     let artifacts = directory.join("artifacts");
     std::fs::create_dir_all(&artifacts)
         .with_context(|| format!("creating {}", artifacts.display()))?;
     note("building the reference OS (minutes the first time, then cached)");
-    artifacts::build_os(&artifacts, &directory.join("reference-os.log"))?;
+    artifacts::build_os(
+        &artifacts,
+        Flavour::Own,
+        &directory.join("reference-os.log"),
+    )?;
     note("building live ISO and PXE set");
-    artifacts::build_media(&artifacts, &directory.join("iso-builder.log"))?;
+    artifacts::build_media(&artifacts, None, &directory.join("iso-builder.log"))?;
+    if full_matrix() {
+        prepare_foreign(&directory)?;
+    }
     let status = isolate::run_self::<&str>(&[], &[(VARIABLE, PROBE)])?;
     ensure!(
         status.success(),

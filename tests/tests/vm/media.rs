@@ -2,19 +2,22 @@
 //! image's own disk.
 
 use std::fs::File;
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, ensure};
-use tests::artifacts;
+use anyhow::{Context as _, Result, ensure};
+use embed::digest::Sha256Digest;
+use embed::gpt::{SectorSize, Table};
+use tests::artifacts::{self, Artifacts};
 use tests::guest::{self, DEMO, DemoMachine, INSTALL_DONE, PROVISIONED};
 use tests::programs::program;
 use tests::site;
 use tests::vm::{Boot, Drive, Firmware, OnReboot, Vm, disk};
 
 use crate::bench::Bench;
-use crate::case::{Case, Tier};
+use crate::case::{self, Case, Tier};
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -46,6 +49,11 @@ pub(crate) const CASES: &[Case] = &[
         name: "rootfs_as_second_initrd_installs",
         tier: Tier::Full,
         run: second_initrd,
+    },
+    Case {
+        name: "image_without_live_module_boots_live_and_installs",
+        tier: Tier::Full,
+        run: without_live_module,
     },
     Case {
         name: "cloud_disk_provisions_under_bios",
@@ -119,6 +127,54 @@ fn second_initrd(bench: &Bench) -> Result<()> {
     bench.say("booting kernel and initrds");
     vm.wait_for(INSTALL_DONE, bench.patience(60))?;
     vm.wait_off(bench.patience(10))
+}
+
+/// The medium is of an OS that knows nothing of the toolkit: live program, units and kernel modules
+/// were appended, and what is installed is the image as it was.
+fn without_live_module(bench: &Bench) -> Result<()> {
+    let foreign = Artifacts::open(&case::foreign())?;
+    let iso = bench.path("foreign.iso");
+    let mut command = Command::new(program("coreos-installer")?);
+    command
+        .args(["iso", "customize", "--dest-device", "/dev/vda", "--output"])
+        .arg(&iso)
+        .arg(foreign.iso()?);
+    artifacts::run(
+        command,
+        "coreos-installer iso customize",
+        &bench.logs.join("iso-customize.log"),
+    )?;
+    let disk = bench.empty_disk()?;
+    let mut vm = bench
+        .machine("machine", Firmware::SeaBios)
+        .on_reboot(OnReboot::Exit)
+        .drive(Drive::Disk(disk.clone()))
+        .drive(Drive::CdRom(iso))
+        .start()?;
+    bench.say("booting the ISO");
+    vm.wait_for(INSTALL_DONE, bench.patience(90))?;
+    vm.wait_off(bench.patience(20))?;
+    bench.say("comparing what was installed");
+    let (installed, image) = (root_of(&disk)?, root_of(&foreign.cloud_disk())?);
+    ensure!(
+        Sha256Digest::of_reader(installed)? == Sha256Digest::of_reader(image)?,
+        "the root that was installed is not the image's"
+    );
+    Ok(())
+}
+
+/// The root partition of a disk or image.
+fn root_of(path: &Path) -> Result<io::Take<File>> {
+    let mut file = File::open(path)?;
+    let size = file.metadata()?.len();
+    let read_at = |offset: u64, buffer: &mut [u8]| file.read_exact_at(buffer, offset);
+    let table = Table::read(read_at, SectorSize::B512, size)?;
+    let root = table
+        .partitions()
+        .find(|partition| partition.name == "root")
+        .context("no partition is named root")?;
+    file.seek(SeekFrom::Start(root.start))?;
+    Ok(file.take(root.length))
 }
 
 fn cloud(bench: &Bench, firmware: Firmware) -> Result<()> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use tests::artifacts;
+use tests::artifacts::{self, Flavour};
 use tests::lan::isolate;
 use tests::programs::repository;
 
@@ -59,12 +59,12 @@ fn build(narrator: &Narrator, logs: &Path) -> Result<PathBuf> {
         "demo",
         "building the reference OS (minutes the first time, then cached)",
     );
-    artifacts::build_os(&directory, &logs.join("reference-os.log"))?;
+    artifacts::build_os(&directory, Flavour::Own, &logs.join("reference-os.log"))?;
     narrator.say(
         "demo",
         "building live ISO and PXE set from its signed image",
     );
-    artifacts::build_media(&directory, &logs.join("iso-builder.log"))?;
+    artifacts::build_media(&directory, None, &logs.join("iso-builder.log"))?;
     Ok(directory)
 }
 

@@ -8,7 +8,7 @@ check() {
 }
 
 depends() {
-    echo coreos-metal
+    echo ignition
 }
 
 install() {
