@@ -1,8 +1,10 @@
 //! Downloads a file whose chunk hashes are known: each chunk is checked before it is kept, and a
 //! broken or wrong transfer goes on at the first chunk that is missing.
 //!
-//! HTTP Range (RFC 9110 section 14); a server without it is read again from the start, and what is
-//! already there is skipped. Where the file is kept is the caller's.
+//! HTTP Range (RFC 9110 section 14); a server without it, or a TFTP server, is read again from the
+//! start, and what is already there is skipped. Where the file is kept is the caller's.
+
+mod tftp;
 
 use std::io::{self, Read, Write};
 use std::time::Duration;
@@ -11,6 +13,10 @@ use embed::stream_hash::{StreamHash, StreamHashError};
 use reqwest::StatusCode;
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{CONTENT_RANGE, RANGE};
+
+use tftp::{Patience, Transfer};
+
+pub use tftp::TftpError;
 
 /// A transfer may stand still this long.
 const STALL: Duration = Duration::from_secs(60);
@@ -55,6 +61,9 @@ pub enum AttemptError {
     /// An answer that may be better next time.
     #[error("server answered {0}")]
     Status(StatusCode),
+    /// The same by TFTP.
+    #[error("transfer by TFTP failed")]
+    Tftp(#[source] TftpError),
     /// The body broke off.
     #[error("connection broke at byte {offset}")]
     Broken {
@@ -80,6 +89,15 @@ pub enum FetchError {
         url: String,
         /// The answer.
         status: StatusCode,
+    },
+    /// The same by TFTP.
+    #[error("cannot download {url}")]
+    Tftp {
+        /// What was asked for.
+        url: String,
+        /// Why it will not change.
+        #[source]
+        source: TftpError,
     },
     /// Too many failures.
     #[error("cannot download {url}: {failures} attempts failed")]
@@ -179,24 +197,16 @@ impl<W: Write> State<'_, W> {
         url: &str,
         notice: &mut impl FnMut(Notice<'_>),
     ) -> Result<(), Ended> {
-        let mut request = client.get(url);
-        if self.length > 0 {
-            request = request.header(RANGE, format!("bytes={}-", self.length));
-        }
-        let mut response = request
-            .send()
-            .map_err(|error| Ended::Attempt(AttemptError::Transport(error)))?;
-        check_status(&response, url)?;
-        if self.length > 0 && !continues_at(&response, self.length) {
-            let skipped = io::copy(&mut response.by_ref().take(self.length), &mut io::sink())
-                .map_err(|e| broken(0, e))?;
-            if skipped < self.length {
-                return Err(wrong(StreamHashError::Truncated { offset: skipped }));
-            }
+        let (mut body, start) = self.open(client, url)?;
+        let there = self.length.saturating_sub(start);
+        let skipped =
+            io::copy(&mut body.by_ref().take(there), &mut io::sink()).map_err(|e| broken(0, e))?;
+        if skipped < there {
+            return Err(wrong(StreamHashError::Truncated { offset: skipped }));
         }
         let total = self.want.chunks();
         while self.next < total {
-            let chunk = self.read_chunk(&mut response)?;
+            let chunk = self.read_chunk(&mut body)?;
             self.want
                 .check(self.next, &chunk)
                 .map_err(|error| self.explain(error, chunk.len()))?;
@@ -210,7 +220,7 @@ impl<W: Write> State<'_, W> {
                 total,
             });
         }
-        let surplus = response
+        let surplus = body
             .read(&mut [0u8; 1])
             .map_err(|error| broken(self.length, error))?;
         if surplus > 0 {
@@ -221,7 +231,37 @@ impl<W: Write> State<'_, W> {
         Ok(())
     }
 
-    fn read_chunk(&self, response: &mut Response) -> Result<Vec<u8>, Ended> {
+    /// The file's bytes, and the byte that they begin with.
+    fn open(&self, client: &Client, url: &str) -> Result<(Box<dyn Read>, u64), Ended> {
+        if url
+            .get(..5)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("tftp:"))
+        {
+            return match Transfer::open(url, Patience::NETWORK) {
+                Ok(transfer) => Ok((Box::new(transfer), 0)),
+                Err(source) if source.is_final() => Err(Ended::Fatal(FetchError::Tftp {
+                    url: url.to_owned(),
+                    source,
+                })),
+                Err(error) => Err(Ended::Attempt(AttemptError::Tftp(error))),
+            };
+        }
+        let mut request = client.get(url);
+        if self.length > 0 {
+            request = request.header(RANGE, format!("bytes={}-", self.length));
+        }
+        let response = request
+            .send()
+            .map_err(|error| Ended::Attempt(AttemptError::Transport(error)))?;
+        check_status(&response, url)?;
+        let start = match continues_at(&response, self.length) {
+            true => self.length,
+            false => 0,
+        };
+        Ok((Box::new(response), start))
+    }
+
+    fn read_chunk(&self, response: &mut impl Read) -> Result<Vec<u8>, Ended> {
         let size = self.want.chunk_size();
         let mut chunk = Vec::with_capacity(size);
         match response.take(size as u64).read_to_end(&mut chunk) {
