@@ -1,5 +1,6 @@
 //! Which files a live ISO has and what they say: kernel, initramfs, rootfs, the areas that tools
-//! edit with their descriptions, and the boot loaders' files.
+//! edit with their descriptions, and the boot loaders' files; and the minimal ISO, which fetches
+//! its rootfs, as a description inside the full one.
 //!
 //! Where files lie on the medium is `iso`'s business.
 
@@ -8,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use embed::contract::{iso as names, karg};
+use embed::iso::{IsoReader, MinimalError, MinimalIso, apply_in_place};
 use embed::kargs::Kargs;
 use installer::cancel::Cancel;
 use serde_json::json;
@@ -23,6 +25,27 @@ use crate::tools::HostTools;
 
 const GRUB_CONFIG: &str = "boot/grub/grub.cfg";
 const BIOS_IMAGE: &str = "boot/grub/eltorito.img";
+
+/// Room for the description of the minimal ISO, bytes: what is not in files of both.
+const MINISO_SIZE: u64 = 64 * 1024;
+
+/// Which of the two ISOs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// With its rootfs.
+    Full,
+    /// Without.
+    Minimal,
+}
+
+/// What makes a medium start, the same in both ISOs.
+struct Starters {
+    marker: String,
+    stub: String,
+    boot_code: Vec<u8>,
+    bios: Vec<u8>,
+    efi: Vec<u8>,
+}
 
 /// Why there is no ISO.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +75,15 @@ pub enum MediaError {
     /// The ISO itself.
     #[error("cannot write the ISO")]
     Iso(#[source] IsoError),
+    /// What was written cannot be read as an ISO.
+    #[error("cannot read the ISO back")]
+    ReadBack(#[source] embed::iso::IsoError),
+    /// The minimal ISO.
+    #[error("cannot put the minimal ISO into the full one")]
+    Minimal(#[source] MinimalError),
+    /// The file that it is made in, or the ISO that it goes to.
+    #[error("cannot make the minimal ISO")]
+    Scratch(#[source] io::Error),
 }
 
 /// What a live ISO is made from.
@@ -82,7 +114,8 @@ pub struct LiveMedia<'a> {
 }
 
 impl LiveMedia<'_> {
-    /// Writes the ISO to `out`; `work` is a directory for files on the way. Returns its size.
+    /// Writes the ISO to `out`, with the minimal ISO in it; `work` is a directory for files on the
+    /// way. Returns its size.
     pub fn write(
         &self,
         tools: &HostTools,
@@ -91,17 +124,58 @@ impl LiveMedia<'_> {
         progress: &dyn Fn(u64),
         cancel: &Cancel,
     ) -> Result<u64, MediaError> {
+        let starters = self.starters(tools, work, cancel)?;
+        let size = self.write_kind(Kind::Full, &starters, out, progress)?;
+        let mut minimal = tempfile::tempfile_in(work).map_err(MediaError::Scratch)?;
+        self.write_kind(Kind::Minimal, &starters, &mut minimal, &|_| {})?;
+        let open = |file| IsoReader::open(file).map_err(MediaError::ReadBack);
+        let mut full = open(&*out)?;
+        let packed = MinimalIso::pack(&mut full, &mut open(&minimal)?, env!("CARGO_PKG_VERSION"))
+            .map_err(MediaError::Minimal)?;
+        let region = packed
+            .description
+            .store(&mut full)
+            .map_err(MediaError::Minimal)?;
+        apply_in_place(out, &[region]).map_err(MediaError::Scratch)?;
+        Ok(size)
+    }
+
+    fn starters(
+        &self,
+        tools: &HostTools,
+        work: &Path,
+        cancel: &Cancel,
+    ) -> Result<Starters, MediaError> {
         let marker = format!("coreos/{}.id", self.identity.prefix(16));
         let stub = grub::stub(&marker, GRUB_CONFIG);
-        let tree = self.tree(tools, work, &marker, &stub, cancel)?;
-        let boot_code = grub::boot_code(&tools.grub_modules).map_err(MediaError::Bios)?;
+        let modules = &tools.grub_modules;
+        let bios = grub::bios_image(&tools.grub_mkimage, modules, &stub, work, cancel)
+            .map_err(MediaError::Bios)?;
+        Ok(Starters {
+            boot_code: grub::boot_code(modules).map_err(MediaError::Bios)?,
+            efi: efi_image::build(self.loader, &stub, self.identity.number("efi volume"))
+                .map_err(MediaError::Efi)?,
+            bios,
+            marker,
+            stub,
+        })
+    }
+
+    fn write_kind(
+        &self,
+        kind: Kind,
+        starters: &Starters,
+        out: &mut File,
+        progress: &dyn Fn(u64),
+    ) -> Result<u64, MediaError> {
+        let tree = self.tree(kind, starters)?;
         let spec = ImageSpec {
             volume_id: self.volume_id.clone(),
             time: self.time,
             bios_image: Some(BIOS_IMAGE.to_owned()),
             efi_image: Some(names::EFI_IMAGE.to_owned()),
             hybrid: Some(Hybrid {
-                boot_code,
+                boot_code: starters.boot_code.clone(),
                 disk_guid: self.identity.uuid("medium"),
                 partition_guids: [
                     self.identity.uuid("medium data"),
@@ -112,25 +186,22 @@ impl LiveMedia<'_> {
         write_image(&tree, &spec, out, progress).map_err(MediaError::Iso)
     }
 
-    fn tree(
-        &self,
-        tools: &HostTools,
-        work: &Path,
-        marker: &str,
-        stub: &str,
-        cancel: &Cancel,
-    ) -> Result<Tree, MediaError> {
-        let config = grub::config(GRUB_CONFIG, self.title, &self.default_kargs())
-            .map_err(MediaError::Kargs)?;
-        let bios = grub::bios_image(&tools.grub_mkimage, &tools.grub_modules, stub, work, cancel)
-            .map_err(MediaError::Bios)?;
-        let efi = efi_image::build(self.loader, stub, self.identity.number("efi volume"))
-            .map_err(MediaError::Efi)?;
-        let kargs_json = serde_json::to_value(&config.kargs).unwrap_or_default();
+    fn tree(&self, kind: Kind, starters: &Starters) -> Result<Tree, MediaError> {
+        let config = |kind| {
+            grub::config(GRUB_CONFIG, self.title, &self.default_kargs(kind))
+                .map_err(MediaError::Kargs)
+        };
+        let kargs_json = |config: &grub::Config| {
+            let json = serde_json::to_value(&config.kargs).unwrap_or_default();
+            format!("{json:#}\n")
+        };
+        let full = kargs_json(&config(Kind::Full)?);
+        let config = config(kind)?;
+        // A file of both ISOs has one length in both; blanks behind JSON mean nothing.
+        let kargs_json = format!("{:width$}", kargs_json(&config), width = full.len());
         let mut files = vec![
             (names::KERNEL.to_owned(), file(self.kernel)?),
             (names::INITRAMFS.to_owned(), file(self.initramfs)?),
-            (names::ROOTFS.to_owned(), file(self.rootfs)?),
             (
                 names::IGNITION_IMG.to_owned(),
                 Content::Zeros(self.embed_area),
@@ -139,19 +210,26 @@ impl LiveMedia<'_> {
                 names::IGNINFO.to_owned(),
                 text(format!("{:#}\n", json!({ "file": names::IGNITION_IMG }))),
             ),
-            (names::KARGS.to_owned(), text(format!("{kargs_json:#}\n"))),
+            (names::KARGS.to_owned(), text(kargs_json)),
             (names::FEATURES.to_owned(), text(self.features.to_owned())),
             (GRUB_CONFIG.to_owned(), text(config.text)),
-            (BIOS_IMAGE.to_owned(), Content::Bytes(bios)),
-            (names::EFI_IMAGE.to_owned(), Content::Bytes(efi)),
+            (BIOS_IMAGE.to_owned(), Content::Bytes(starters.bios.clone())),
             (
-                marker.to_owned(),
+                names::EFI_IMAGE.to_owned(),
+                Content::Bytes(starters.efi.clone()),
+            ),
+            (
+                starters.marker.clone(),
                 text(format!("{}\n", self.volume_id.as_str())),
             ),
         ];
         // Signed GRUB started from CD takes the ISO itself as its root, not the FAT image.
         let dirs = efi_image::config_dirs(self.loader);
-        files.extend(dirs.map(|dir| (format!("EFI/{dir}/grub.cfg"), text(stub.to_owned()))));
+        files.extend(dirs.map(|dir| (format!("EFI/{dir}/grub.cfg"), text(starters.stub.clone()))));
+        if kind == Kind::Full {
+            files.push((names::ROOTFS.to_owned(), file(self.rootfs)?));
+            files.push((names::MINISO.to_owned(), Content::Zeros(MINISO_SIZE)));
+        }
         let mut tree = Tree::new();
         for (path, content) in files {
             tree.insert(&path, content).map_err(MediaError::Name)?;
@@ -159,9 +237,11 @@ impl LiveMedia<'_> {
         Ok(tree)
     }
 
-    fn default_kargs(&self) -> String {
+    fn default_kargs(&self, kind: Kind) -> String {
         let mut kargs = Kargs::default();
-        kargs.push(format!("{}={}", karg::LIVE_ISO, self.volume_id.as_str()));
+        if kind == Kind::Full {
+            kargs.push(format!("{}={}", karg::LIVE_ISO, self.volume_id.as_str()));
+        }
         self.kargs.iter().for_each(|word| kargs.push(word));
         kargs.to_string()
     }

@@ -267,3 +267,35 @@ fn boot_image_that_is_not_in_the_tree_is_refused_by_name() {
     let error = write_image(&sample(dir.path()), &spec, &mut out, &|_| ()).unwrap_err();
     assert!(matches!(error, IsoError::NoFile(path) if path == "no/such.img"));
 }
+
+#[test]
+fn file_above_4_gib_has_its_whole_length_for_every_reader() {
+    let dir = tempfile::tempdir().unwrap();
+    let (size, end) = ((4u64 << 30) + 5000, b"the last file".to_vec());
+    let mut tree = Tree::new();
+    tree.insert("big.img", Content::Zeros(size)).unwrap();
+    tree.insert("last", Content::Bytes(end.clone())).unwrap();
+    let path = dir.path().join("big.iso");
+    let mut out = File::options()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .unwrap();
+    let spec = ImageSpec {
+        bios_image: None,
+        efi_image: None,
+        hybrid: None,
+        ..spec()
+    };
+    write_image(&tree, &spec, &mut out, &|_| {}).unwrap();
+    let mut read = embed::iso::IsoReader::open(&out).unwrap();
+    assert_eq!(read.existing("big.img").unwrap().length, size);
+    assert_eq!(read.read("last", 100).unwrap(), end);
+    let listing = Command::new("xorriso")
+        .args(["-indev", path.to_str().unwrap(), "-lsl", "/"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&listing.stdout);
+    assert!(text.contains(&format!(" {size} ")), "{text}");
+}

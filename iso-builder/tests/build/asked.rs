@@ -105,6 +105,7 @@ fn inspect_tells_what_boots_and_what_is_inside() {
         serde_json::to_value(&manifest.source).unwrap()
     );
     assert_eq!(live["pristine"], true);
+    assert_eq!(live["holds-minimal-iso"], true);
     assert_eq!(live["embedded"], Value::Array(Vec::new()));
 }
 

@@ -20,7 +20,7 @@ use std::process::{Command, Output};
 use embed::contract::{initrd, iso as names};
 use embed::digest::Sha256Digest;
 use embed::initrd::{Archive, Limits};
-use embed::iso::LiveIso;
+use embed::iso::{IsoReader, LiveIso, MinimalIso};
 use embed::manifest::Manifest;
 use embed::medium::LiveImage;
 use embed::stream_hash::StreamHash;
@@ -203,6 +203,36 @@ fn iso_is_a_live_image_to_the_tools_that_edit_it() {
         "coreos.liveiso=my-live console=ttyS0 ignition.firstboot ignition.platform.id=metal quiet";
     assert_eq!(iso.kargs().unwrap().to_string(), want);
     assert_eq!(iso.default_kargs().unwrap().to_string(), want);
+}
+
+#[test]
+fn minimal_iso_is_the_full_one_without_rootfs_and_its_kernel_argument() {
+    let case = Case::new(&Recipe::default());
+    case.built(&["--no-image"]);
+    let full = File::open(case.out().join("os-live.iso")).unwrap();
+    let description = MinimalIso::find(&mut IsoReader::open(&full).unwrap());
+    let minimal = tempfile::tempfile().unwrap();
+    let description = description.unwrap().unwrap();
+    description.unpack(&full, &minimal).unwrap();
+    let mut live = LiveIso::open(&minimal).unwrap();
+    let want = "console=ttyS0 ignition.firstboot ignition.platform.id=metal";
+    assert_eq!(live.kargs().unwrap().to_string(), want);
+    assert_eq!(live.default_kargs().unwrap().to_string(), want);
+    for (path, beside) in [
+        (names::KERNEL, "os-live-kernel"),
+        (names::INITRAMFS, "os-live-initramfs.img"),
+    ] {
+        assert!(
+            live.files().read(path, u64::MAX).unwrap() == case.read(beside),
+            "{path}"
+        );
+    }
+    for path in [names::ROOTFS, names::MINISO] {
+        assert_eq!(live.files().find(path).unwrap(), None);
+    }
+    let starts = live.files().boot_entries().unwrap();
+    assert_eq!(starts.len(), 2);
+    assert!(starts.iter().all(|entry| entry.bootable));
 }
 
 #[test]
