@@ -185,6 +185,10 @@ impl Medium {
         let Some(listed) = &manifest.iso else {
             return Ok(Verdict::Absent("it lists no ISO".to_owned()));
         };
+        if self.find(names::ROOTFS)?.is_none() {
+            let minimal = "this is the minimal ISO, and the full one is listed";
+            return Ok(Verdict::Absent(minimal.to_owned()));
+        }
         let own = file_name(&self.path).unwrap_or_default();
         let as_it_is = compare(self.digest(self.whole.clone())?, listed);
         let failed = self.not_live();

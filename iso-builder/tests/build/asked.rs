@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use embed::contract::initrd;
 use embed::digest::Sha256Digest;
 use embed::initrd::Archive;
-use embed::iso::{IsoReader, LiveIso, apply_in_place};
+use embed::iso::{IsoReader, LiveIso, MinimalIso, apply_in_place};
 use serde_json::Value;
 
 use crate::image::Recipe;
@@ -162,6 +162,29 @@ fn verify_finds_a_build_good_and_again_after_it_was_customised() {
         text.contains(", but for what is embedded in os-live.iso"),
         "{text}"
     );
+}
+
+#[test]
+fn verify_takes_a_minimal_iso_for_what_it_is() {
+    let case = Case::new(&Recipe::default());
+    case.built(&["--no-image"]);
+    let full = File::open(case.out().join("os-live.iso")).unwrap();
+    let description = MinimalIso::find(&mut IsoReader::open(&full).unwrap());
+    let path = case.out().join("minimal.iso");
+    let minimal = File::create_new(&path).unwrap();
+    description
+        .unwrap()
+        .unwrap()
+        .unpack(&full, &minimal)
+        .unwrap();
+    let text = answer(&["verify"], &path);
+    for check in [
+        "-     rootfs: not on this ISO, which fetches it",
+        "good  manifest: initramfs: ",
+        "-     manifest: iso: this is the minimal ISO",
+    ] {
+        assert!(text.contains(check), "{check} in {text}");
+    }
 }
 
 #[test]
