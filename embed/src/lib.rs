@@ -19,6 +19,7 @@ pub mod initrd;
 pub mod iso;
 pub mod kargs;
 pub mod manifest;
+pub mod mbr;
 pub mod medium;
 pub mod network;
 pub mod progress;

@@ -197,7 +197,7 @@ fn boot_place(disk: &dyn Disk, path: &Path) -> Result<Result<BootPlace, BootErro
     Ok(match label {
         Label::Gpt(table) => mount::find(disk, &table),
         Label::Damaged(error) => Err(BootError::NoTable(error)),
-        Label::Mbr | Label::None => Err(BootError::NoTable(GptError::NoSignature)),
+        Label::Mbr(_) | Label::None => Err(BootError::NoTable(GptError::NoSignature)),
     })
 }
 

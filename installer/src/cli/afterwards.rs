@@ -25,11 +25,11 @@ impl Afterwards {
             true => Some(Firmware::of_this_machine()?),
             false => None,
         };
-        // Loop devices are nothing that firmware boots from.
+        // Loop devices are nothing that firmware boots from; paths are seen as their disk.
         let others: Vec<PathBuf> = disks()
             .context("listing the disks")?
             .into_iter()
-            .filter(|disk| disk.transport != Some("loop"))
+            .filter(|disk| disk.transport != Some("loop") && disk.path_of.is_none())
             .map(|disk| disk.path)
             .collect();
         let stale = stale_boots(&others, target);

@@ -56,6 +56,19 @@ fn describe(disk: &DiskInfo) -> String {
         .filter(|(on, _)| *on)
         .map(|(_, name)| (*name).to_owned());
     line(&kind.into_iter().chain(flags).collect::<Vec<_>>().join(", "));
+    if let Some(made_of) = &disk.made_of {
+        let parts: Vec<_> = made_of
+            .parts
+            .iter()
+            .map(|p| p.display().to_string())
+            .collect();
+        let wwid = made_of.wwid.as_ref().map(|wwid| format!(" (WWID {wwid})"));
+        line(&format!(
+            "made of {}{}",
+            parts.join(", "),
+            wwid.unwrap_or_default()
+        ));
+    }
     for reason in &disk.busy {
         line(&format!("in use: {reason}"));
     }
@@ -93,7 +106,7 @@ fn name(held: &Held) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::{Content, PartitionContent};
+    use crate::disk::{Composed, Content, PartitionContent};
 
     #[test]
     fn a_disk_is_described_with_its_content_and_its_users() {
@@ -101,6 +114,7 @@ mod tests {
             Some(Held {
                 kind,
                 label: label.to_owned(),
+                uuid: None,
             })
         };
         let partition = |number, label: &str, holds| PartitionContent {
@@ -133,6 +147,16 @@ mod tests {
         );
         disk.content = None;
         disk.busy.clear();
+        disk.made_of = Some(Composed {
+            kind: "multipath".into(),
+            name: Some("mpatha".into()),
+            wwid: Some("3600".into()),
+            parts: vec!["/dev/sdb".into(), "/dev/sdc".into()],
+        });
+        let start = "/dev/sda (8.00 GiB, multipath mpatha)\n\
+            \x20   sectors of 512 bytes, not rotational, removable\n\
+            \x20   made of /dev/sdb, /dev/sdc (WWID 3600)\n";
+        assert!(describe(&disk).starts_with(start), "{}", describe(&disk));
         assert!(describe(&disk).ends_with("    cannot be read\n"));
     }
 }

@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 use indicatif::BinaryBytes;
 
 use super::files;
-use crate::disk::TableKind;
+use crate::disk::{Held, TableKind};
 use crate::inspect::{BootFound, FirstBootState, Inspection, OsFound, PartitionFound, inspect};
 use crate::plan::ProgressForm;
 use crate::ui::{self, progress};
@@ -66,26 +66,34 @@ fn table(found: &Inspection) -> String {
     match (found.table, found.sector_size) {
         (TableKind::Gpt, Some(bytes)) => format!("GPT, sectors of {bytes} bytes"),
         (TableKind::Gpt, None) => "GPT".to_owned(),
-        (TableKind::Mbr, _) => "MBR; its partitions are not read".to_owned(),
+        (TableKind::Mbr, _) => "MBR".to_owned(),
         (TableKind::Damaged, _) => "damaged GPT".to_owned(),
         (TableKind::None, _) => "none".to_owned(),
     }
 }
 
 fn partition(partition: &PartitionFound) -> String {
-    let held = match &partition.holds {
-        Some(held) if held.label.is_empty() => held.kind.to_owned(),
-        Some(held) => format!("{} `{}`", held.kind, held.label),
-        None => String::new(),
-    };
+    let held = partition.holds.as_ref().map(holds).unwrap_or_default();
+    let code = partition.mbr_type.map(|code| format!("type {code:#04x}"));
+    let kind = partition.type_name.map(str::to_owned).or(code);
+    let kind = kind.or_else(|| partition.type_guid.clone());
     format!(
         "{:>2}  {:<12}  {:>11} at {:>11}  {:<20}  {held}",
         partition.number,
         partition.label,
         BinaryBytes(partition.size).to_string(),
         BinaryBytes(partition.start).to_string(),
-        partition.type_name.unwrap_or(&partition.type_guid),
+        kind.unwrap_or_default(),
     )
+}
+
+fn holds(held: &Held) -> String {
+    let label = match held.label.as_str() {
+        "" => String::new(),
+        label => format!(" `{label}`"),
+    };
+    let uuid = held.uuid.as_ref().map(|uuid| format!(", {uuid}"));
+    format!("{}{label}{}", held.kind, uuid.unwrap_or_default())
 }
 
 fn system(os: &OsFound) -> String {

@@ -1,10 +1,12 @@
-//! Who uses a disk or a partition on it: mounts, swap, device-mapper and RAID, loop devices. Read
-//! from `/proc` and `/sys`; nothing is asked of udev.
+//! Who uses a disk or a partition on it: mounts, swap, multipath and other device-mapper devices,
+//! RAID, loop devices. Read from `/proc` and `/sys`; nothing is asked of udev.
 
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use super::composed::{Built, built, is_mapped_partition, mapped_partitions};
 
 /// One use of a disk or of a partition on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,15 @@ pub enum Use {
     Swap {
         /// The disk or partition.
         device: PathBuf,
+    },
+    /// It is one of several paths to a disk.
+    Path {
+        /// The path.
+        device: PathBuf,
+        /// The multipath device, which stands for all of them.
+        of: PathBuf,
+        /// Its name in device-mapper.
+        name: String,
     },
     /// A device-mapper, RAID or similar device is made of it.
     Holder {
@@ -45,6 +56,12 @@ impl fmt::Display for Use {
                 write!(f, "{} is mounted on {}", device.display(), at.display())
             }
             Self::Swap { device } => write!(f, "{} is used as swap", device.display()),
+            Self::Path { device, of, name } => write!(
+                f,
+                "{} is a path of the multipath device {} ({name}), which stands for the disk",
+                device.display(),
+                of.display()
+            ),
             Self::Holder { device, holder } => {
                 write!(f, "{} is part of {}", device.display(), holder.display())
             }
@@ -106,10 +123,16 @@ impl Kernel {
     /// Whether the device `MAJOR:MINOR` is a partition of another.
     pub(super) fn is_partition(&self, number: &str) -> bool {
         self.dir(number)
-            .is_ok_and(|dir| dir.join("partition").exists())
+            .is_ok_and(|dir| dir.join("partition").exists() || is_mapped_partition(&dir))
     }
 
-    /// Every use of the disk `MAJOR:MINOR` and of its partitions.
+    /// Whether the disk `MAJOR:MINOR` has partitions that kpartx mapped: they are no use of it, but
+    /// the kernel takes them for one.
+    pub(super) fn has_mapped_partitions(&self, number: &str) -> io::Result<bool> {
+        Ok(!mapped_partitions(&self.dir(number)?)?.is_empty())
+    }
+
+    /// Every use of the disk `MAJOR:MINOR` and of its partitions, whoever found those.
     pub(super) fn uses(&self, number: &str) -> io::Result<Vec<Use>> {
         let disk = Node::new(self.dir(number)?)?;
         let mut nodes = Vec::new();
@@ -118,15 +141,28 @@ impl Kernel {
                 nodes.push(Node::new(dir)?);
             }
         }
+        for dir in mapped_partitions(&disk.dir)? {
+            nodes.push(Node::new(dir)?);
+        }
         nodes.insert(0, disk);
         let mut uses = self.mounts(&nodes)?;
         uses.extend(self.swaps(&nodes)?);
         for node in &nodes {
             for holder in list(&node.dir.join("holders"))? {
-                let holder = dev_path(&holder);
-                uses.push(Use::Holder {
-                    device: node.path.clone(),
-                    holder,
+                let device = node.path.clone();
+                let path = dev_path(&holder);
+                uses.extend(match built(&node.dir, &holder) {
+                    // One of the nodes.
+                    Built::Partition => None,
+                    Built::Multipath(name) => Some(Use::Path {
+                        device,
+                        of: path,
+                        name,
+                    }),
+                    Built::Other => Some(Use::Holder {
+                        device,
+                        holder: path,
+                    }),
                 });
             }
         }

@@ -177,7 +177,11 @@ impl DiskRule {
         match &self.test {
             Test::Model(pattern) => like(pattern, disk.model.as_deref()),
             Test::Serial(pattern) => like(pattern, disk.serial.as_deref()),
-            Test::Wwn(pattern) => like(pattern, disk.wwn.as_deref()),
+            Test::Wwn(pattern) => {
+                let made_of = disk.made_of.as_ref();
+                let wwid = made_of.and_then(|made_of| made_of.wwid.as_deref());
+                like(pattern, disk.wwn.as_deref()) || like(pattern, wwid)
+            }
             Test::Transport(pattern) => like(pattern, disk.transport),
             Test::Path(pattern) => disk.links.iter().chain([&disk.path]).any(|path| {
                 let name = path.file_name().map(|name| name.to_string_lossy());
@@ -221,10 +225,12 @@ fn are(seen: &[String]) -> String {
 }
 
 /// The one disk of `disks` for which all `rules` hold. Disks in use count as well: the rules must
-/// say which is meant, not what happens to be free.
+/// say which is meant, not what happens to be free. Several paths to a disk are one disk, that of
+/// their multipath device.
 pub fn choose(rules: &[DiskRule], disks: &[DiskInfo]) -> Result<PathBuf, ChooseError> {
     let found: Vec<&DiskInfo> = disks
         .iter()
+        .filter(|disk| disk.path_of.is_none())
         .filter(|disk| rules.iter().all(|rule| rule.holds(disk)))
         .collect();
     let text: Vec<String> = rules.iter().map(|rule| format!("`{rule}`")).collect();
@@ -248,6 +254,10 @@ impl DiskInfo {
         let mut parts = vec![BinaryBytes(self.size).to_string()];
         let named = |name, value: &Option<String>| value.as_ref().map(|v| format!("{name} {v}"));
         parts.extend(self.transport.map(str::to_owned));
+        parts.extend(self.made_of.as_ref().map(|made_of| match &made_of.name {
+            Some(name) => format!("{} {name}", made_of.kind),
+            None => made_of.kind.clone(),
+        }));
         parts.extend(self.model.clone());
         parts.extend(named("serial", &self.serial));
         parts.extend(named("wwn", &self.wwn));

@@ -1,18 +1,16 @@
-//! What is on a disk, without mounting or writing anything: its partitions, and the file systems
-//! and containers on them by their magic numbers. Looked at before people choose a disk to erase.
+//! What is on a disk, without mounting or writing anything: its partitions, and what their first
+//! bytes say that they hold. Looked at before people choose a disk to erase.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
+use embed::mbr::MbrPartition;
 use serde::Serialize;
 
+use super::superblock::{Held, LEN, recognise};
 use super::table::{self, Label};
 use super::{Disk, SectorSize};
-
-/// Bytes from the start of a partition that hold all known magic numbers and labels, but for the
-/// one of btrfs' that lies last.
-const LEN: usize = 0x1_1000;
 
 /// Which partition table there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -28,22 +26,13 @@ pub enum TableKind {
     None,
 }
 
-/// What a partition or a disk without partitions holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Held {
-    /// Type as blkid(8) calls it.
-    pub kind: &'static str,
-    /// Label; empty without one.
-    pub label: String,
-}
-
 /// A partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PartitionContent {
     /// Number, from 1.
     pub number: u32,
-    /// Name in the partition table.
+    /// Name in the partition table; empty in an MBR, which has none.
     pub label: String,
     /// Bytes.
     pub size: u64,
@@ -57,7 +46,7 @@ pub struct PartitionContent {
 pub struct Content {
     /// The partition table.
     pub table: TableKind,
-    /// Partitions of a GPT.
+    /// Partitions of a GPT or an MBR.
     pub partitions: Vec<PartitionContent>,
     /// What the disk holds as a whole.
     pub holds: Option<Held>,
@@ -65,22 +54,29 @@ pub struct Content {
 
 /// Looks at `disk`.
 pub(crate) fn look(disk: &dyn Disk) -> io::Result<Content> {
-    let (kind, table) = match table::read(disk)? {
-        Label::Gpt(table) => (TableKind::Gpt, Some(table)),
-        Label::Mbr => (TableKind::Mbr, None),
-        Label::Damaged(_) => (TableKind::Damaged, None),
-        Label::None => (TableKind::None, None),
+    let label = table::read(disk)?;
+    let (kind, partitions) = match &label {
+        Label::Gpt(table) => {
+            let content = |p: embed::gpt::Partition| PartitionContent {
+                holds: held_by(disk, p.start, p.length),
+                number: p.number,
+                label: p.name,
+                size: p.length,
+            };
+            (TableKind::Gpt, table.partitions().map(content).collect())
+        }
+        Label::Mbr(partitions) => {
+            let content = |p: &MbrPartition| PartitionContent {
+                holds: held_by_mbr(disk, p),
+                number: p.number,
+                label: String::new(),
+                size: p.length,
+            };
+            (TableKind::Mbr, partitions.iter().map(content).collect())
+        }
+        Label::Damaged(_) => (TableKind::Damaged, Vec::new()),
+        Label::None => (TableKind::None, Vec::new()),
     };
-    let mut partitions = Vec::new();
-    for partition in table.iter().flat_map(|table| table.partitions()) {
-        partitions.push(PartitionContent {
-            // An entry that points beyond the disk holds nothing that can be read.
-            holds: held(disk, partition.start, partition.length).unwrap_or_default(),
-            number: partition.number,
-            label: partition.name,
-            size: partition.length,
-        });
-    }
     let holds = match kind {
         TableKind::None => held(disk, 0, disk.len())?,
         _ => None,
@@ -92,107 +88,25 @@ pub(crate) fn look(disk: &dyn Disk) -> io::Result<Content> {
     })
 }
 
+/// What a partition holds. An entry that points beyond the disk holds nothing that can be read.
+pub(crate) fn held_by(disk: &dyn Disk, start: u64, len: u64) -> Option<Held> {
+    held(disk, start, len).unwrap_or_default()
+}
+
+/// The same for an MBR, whose extended partitions hold partitions.
+pub(crate) fn held_by_mbr(disk: &dyn Disk, partition: &MbrPartition) -> Option<Held> {
+    match partition.is_extended() {
+        true => None,
+        false => held_by(disk, partition.start, partition.length),
+    }
+}
+
 /// What lies at `start` of `disk`, looking at no more than `len` bytes.
-pub(crate) fn held(disk: &dyn Disk, start: u64, len: u64) -> io::Result<Option<Held>> {
+fn held(disk: &dyn Disk, start: u64, len: u64) -> io::Result<Option<Held>> {
     let len = len.min(disk.len().saturating_sub(start));
     let mut bytes = vec![0u8; usize::try_from(len).map_or(LEN, |len| len.min(LEN))];
     disk.read_at(start, &mut bytes)?;
     Ok(recognise(&bytes))
-}
-
-/// Where a magic number lies, and the label: its place and greatest length.
-struct Magic {
-    kind: &'static str,
-    at: usize,
-    magic: &'static [u8],
-    label: Option<(usize, usize)>,
-}
-
-const fn magic(
-    kind: &'static str,
-    at: usize,
-    magic: &'static [u8],
-    label: Option<(usize, usize)>,
-) -> Magic {
-    Magic {
-        kind,
-        at,
-        magic,
-        label,
-    }
-}
-
-/// Containers come before file systems: what they hold may shine through.
-const MAGICS: &[Magic] = &[
-    magic("crypto_LUKS", 0, b"LUKS\xba\xbe", None),
-    magic("LVM2_member", 0x218, b"LVM2 001", None),
-    magic(
-        "linux_raid_member",
-        0x1000,
-        b"\xfc\x4e\x2b\xa9",
-        Some((0x1020, 32)),
-    ),
-    magic("xfs", 0, b"XFSB", Some((108, 12))),
-    magic("btrfs", 0x1_0040, b"_BHRfS_M", Some((0x1_012b, 256))),
-    magic("erofs", 0x400, b"\xe2\xe1\xf5\xe0", Some((0x440, 16))),
-    magic("squashfs", 0, b"hsqs", None),
-    magic("iso9660", 0x8001, b"CD001", Some((0x8028, 32))),
-    magic("swap", 0xff6, b"SWAPSPACE2", Some((0x41c, 16))),
-    magic("ntfs", 3, b"NTFS    ", None),
-    magic("exfat", 3, b"EXFAT   ", None),
-    magic("vfat", 0x52, b"FAT32   ", Some((0x47, 11))),
-    magic("vfat", 0x36, b"FAT16   ", Some((0x2b, 11))),
-    magic("vfat", 0x36, b"FAT12   ", Some((0x2b, 11))),
-];
-
-fn recognise(bytes: &[u8]) -> Option<Held> {
-    if bytes.get(0x438..0x43a) == Some(&[0x53, 0xef]) {
-        let kind = ext_kind(bytes);
-        return Some(Held {
-            kind,
-            label: text(bytes, 0x478, 16),
-        });
-    }
-    let found = MAGICS
-        .iter()
-        .find(|m| bytes.get(m.at..).is_some_and(|b| b.starts_with(m.magic)))?;
-    Some(Held {
-        kind: found.kind,
-        label: found
-            .label
-            .map(|(at, len)| text(bytes, at, len))
-            .unwrap_or_default(),
-    })
-}
-
-/// By `s_feature_compat` (journal) and `s_feature_incompat` (extents).
-fn ext_kind(bytes: &[u8]) -> &'static str {
-    let bit = |at: usize, bit: u8| bytes.get(at).is_some_and(|byte| byte & bit != 0);
-    if bit(0x460, 0x40) {
-        "ext4"
-    } else if bit(0x45c, 0x04) {
-        "ext3"
-    } else {
-        "ext2"
-    }
-}
-
-/// Text up to a NUL, without the blanks that fill it up or control characters, which a terminal
-/// would obey.
-fn text(bytes: &[u8], at: usize, len: usize) -> String {
-    let field = bytes
-        .get(at..)
-        .map(|rest| rest.get(..len).unwrap_or(rest))
-        .unwrap_or_default();
-    let field = field.split(|byte| *byte == 0).next().unwrap_or_default();
-    let text: String = String::from_utf8_lossy(field)
-        .chars()
-        .filter(|c| !c.is_control())
-        .collect();
-    match text.trim() {
-        "NO NAME" => String::new(),
-        label => label.to_owned(),
-    }
 }
 
 /// A block device that is only read, whoever uses it.
@@ -227,6 +141,3 @@ impl Disk for Glance {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -193,6 +193,11 @@ fn claim(path: &Path) -> Result<File, TargetError> {
         });
     }
     let mut tries = 0;
+    // Nobody uses them, but with them there the kernel lets nobody have the disk for himself.
+    let flags = match kernel.has_mapped_partitions(&number).map_err(at)? {
+        true => 0,
+        false => O_EXCL,
+    };
     loop {
         let uses = kernel.uses(&number).map_err(at)?;
         if !uses.is_empty() {
@@ -201,7 +206,7 @@ fn claim(path: &Path) -> Result<File, TargetError> {
                 uses,
             });
         }
-        match open_exclusive(path) {
+        match open_for_writing(path, flags) {
             Err(TargetError::Busy { .. }) if tries < CLAIM_TRIES => {
                 tries += 1;
                 std::thread::sleep(CLAIM_PAUSE);
@@ -211,14 +216,14 @@ fn claim(path: &Path) -> Result<File, TargetError> {
     }
 }
 
-/// Opens for direct I/O if the device supports it. `O_EXCL` keeps everybody from mounting it or
-/// building on it, and fails if somebody already did.
-fn open_exclusive(path: &Path) -> Result<File, TargetError> {
+/// Opens for direct I/O if the device supports it. `O_EXCL` in `flags` keeps everybody from mounting
+/// it or building on it, and fails if somebody already did.
+fn open_for_writing(path: &Path, flags: i32) -> Result<File, TargetError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
-    let opened = match open(path, options.custom_flags(O_EXCL | O_DIRECT)) {
+    let opened = match open(path, options.custom_flags(flags | O_DIRECT)) {
         Err(TargetError::Open { source, .. }) if source.kind() == io::ErrorKind::InvalidInput => {
-            open(path, options.custom_flags(O_EXCL))
+            open(path, options.custom_flags(flags))
         }
         opened => opened,
     };

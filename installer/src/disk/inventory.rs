@@ -9,14 +9,18 @@ use serde::Serialize;
 
 use super::SectorSize;
 use super::busy::{Kernel, Use, dev_path, list};
+use super::composed::{Composed, wwn_of};
 use super::content::{self, Content, Glance};
 
 /// Where udev keeps its links.
-const LINKS: [&str; 2] = ["/dev/disk/by-path", "/dev/disk/by-id"];
+const LINKS: [&str; 3] = ["/dev/disk/by-path", "/dev/disk/by-id", "/dev/mapper"];
 
 /// Kinds of block devices that nobody installs to, by the start of their names: memory, optical
-/// and floppy drives, and what is made of other disks.
-const NOT_DISKS: [&str; 7] = ["ram", "zram", "sr", "fd", "dm-", "md", "nbd"];
+/// and floppy drives.
+const NOT_DISKS: [&str; 5] = ["ram", "zram", "sr", "fd", "nbd"];
+
+/// What is made of other disks. Some of that are disks themselves: multipath devices, RAIDs.
+const COMPOSED: [&str; 2] = ["dm-", "md"];
 
 /// The unit of sizes in sysfs, whatever the disk's sectors are.
 const SYSFS_SECTOR: u64 = 512;
@@ -48,6 +52,10 @@ pub struct DiskInfo {
     pub removable: bool,
     /// Whether it refuses writes.
     pub read_only: bool,
+    /// What it is made of, if it is not one disk by itself.
+    pub made_of: Option<Composed>,
+    /// The multipath device that it is a path of; systems are installed to that.
+    pub path_of: Option<PathBuf>,
     /// What is on it; `None` if it cannot be read.
     pub content: Option<Content>,
     /// Who uses it, one sentence each.
@@ -70,6 +78,8 @@ impl DiskInfo {
             rotational: false,
             removable: false,
             read_only: false,
+            made_of: None,
+            path_of: None,
             content: None,
             busy: Vec::new(),
         }
@@ -102,6 +112,18 @@ impl Kernel {
             return None;
         }
         let path = dev_path(dir);
+        let name = dir.file_name().unwrap_or_default().to_string_lossy();
+        let made_of = self.composed(dir);
+        if made_of.is_none() && COMPOSED.iter().any(|kind| name.starts_with(kind)) {
+            return None;
+        }
+        // What a multipath device is, any of its paths tells.
+        let wwid = made_of.as_ref().and_then(|made_of| made_of.wwid.clone());
+        let paths = match wwid {
+            Some(_) => list(&dir.join("slaves")).unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let dir_of_disk = paths.first().map_or(dir, PathBuf::as_path);
         let sector_size = number(&dir.join("queue/logical_block_size"))
             .and_then(|bytes| u32::try_from(bytes).ok())
             .unwrap_or(512);
@@ -112,13 +134,16 @@ impl Kernel {
         let flag = |name: &str| number(&dir.join(name)) == Some(1);
         Some(DiskInfo {
             links: links(&path),
-            model: text(&dir.join("device/model")).or_else(|| text(&dir.join("device/name"))),
-            serial: serial(dir),
-            wwn: wwn(dir),
-            transport: transport(dir),
+            model: text(&dir_of_disk.join("device/model"))
+                .or_else(|| text(&dir_of_disk.join("device/name"))),
+            serial: serial(dir_of_disk),
+            wwn: wwid.as_deref().map(wwn_of).or_else(|| wwn(dir)),
+            transport: transport(dir_of_disk),
             rotational: flag("queue/rotational"),
             removable: flag("removable"),
             read_only: flag("ro"),
+            made_of,
+            path_of: self.multipath_of(dir),
             content: content_of(&path, size, sector_size).ok(),
             path,
             size,

@@ -7,6 +7,7 @@
 pub(crate) mod aligned;
 pub(crate) mod busy;
 pub(crate) mod choose;
+mod composed;
 pub(crate) mod content;
 pub(crate) mod device;
 pub(crate) mod inventory;
@@ -14,6 +15,7 @@ pub(crate) mod label;
 pub(crate) mod mount;
 pub(crate) mod saved;
 mod stale;
+pub(crate) mod superblock;
 pub(crate) mod sys;
 pub(crate) mod table;
 mod window;
@@ -23,13 +25,15 @@ use std::io;
 
 pub use busy::Use;
 pub use choose::{ChooseError, DiskRule, DiskRuleError, choose};
-pub use content::{Content, Held, PartitionContent, TableKind};
+pub use composed::Composed;
+pub use content::{Content, PartitionContent, TableKind};
 pub use device::{BlockDevice, TargetError, sector_size_of};
 pub use embed::gpt::{GptError, SectorSize};
 pub use inventory::{DiskInfo, disks};
 pub use mount::BootError;
 pub use saved::{SaveFilter, SaveFilterError, SavedError};
 pub use stale::{StaleBoot, StalePlace, WipeError, stale_boots};
+pub use superblock::Held;
 pub use window::Window;
 
 /// Bytes at the start of a disk that are written last: MBR, partition table, and whatever boot

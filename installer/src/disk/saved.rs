@@ -168,11 +168,11 @@ impl Saved {
                 Label::Gpt(found) => {
                     table.entries = found.entries;
                 }
-                Label::Mbr if filters.iter().any(|f| matches!(f, SaveFilter::Index(_))) => {
+                Label::Mbr(_) if filters.iter().any(|f| matches!(f, SaveFilter::Index(_))) => {
                     return Err(SavedError::Mbr);
                 }
                 Label::Damaged(error) => return Err(SavedError::Damaged(error)),
-                Label::Mbr | Label::None => {}
+                Label::Mbr(_) | Label::None => {}
             }
         }
         table

@@ -175,7 +175,7 @@ fn boots_on(path: &Path) -> io::Result<Vec<(Uuid, StalePlace)>> {
     let places = match table::read(&disk)? {
         Label::Gpt(table) => partitions(&table),
         Label::None => vec![(None, 0, disk.len)],
-        Label::Mbr | Label::Damaged(_) => Vec::new(),
+        Label::Mbr(_) | Label::Damaged(_) => Vec::new(),
     };
     let mut found = Vec::new();
     for (partition, offset, len) in places {

@@ -1,9 +1,10 @@
 //! Which partition table a disk has: tells an MBR and an empty disk from a GPT, and from a GPT
-//! that is damaged. Reading the two copies is `embed::gpt`'s.
+//! that is damaged. Reading the tables themselves is `embed::gpt`'s and `embed::mbr`'s.
 
 use std::io;
 
 use embed::gpt::{GptError, Table, TableError};
+use embed::mbr::{self, MbrPartition};
 
 use super::Disk;
 
@@ -13,7 +14,7 @@ pub(crate) enum Label {
     /// A GPT; from its backup if the primary is damaged.
     Gpt(Table),
     /// An MBR with partitions of its own.
-    Mbr,
+    Mbr(Vec<MbrPartition>),
     /// Something says GPT, but neither copy is good.
     Damaged(GptError),
     /// None of these.
@@ -38,11 +39,19 @@ pub(crate) fn read(disk: &dyn Disk) -> io::Result<Label> {
             Ok(Label::Damaged(GptError::NoSignature))
         }
         (GptError::NoSignature, GptError::NoSignature) => match kinds {
-            Some(kinds) if kinds.iter().any(|kind| *kind != 0) => Ok(Label::Mbr),
+            Some(kinds) if kinds.iter().any(|kind| *kind != 0) => Ok(Label::Mbr(mbr::read(
+                read_at,
+                disk.sector_size(),
+                disk.len(),
+            )?)),
             _ => Ok(Label::None),
         },
         // A leftover at the end of a disk that has got an MBR since.
-        (GptError::NoSignature, _) if kinds.is_some() && !says_gpt => Ok(Label::Mbr),
+        (GptError::NoSignature, _) if kinds.is_some() && !says_gpt => Ok(Label::Mbr(mbr::read(
+            read_at,
+            disk.sector_size(),
+            disk.len(),
+        )?)),
         (GptError::NoSignature, error) | (error, _) => Ok(Label::Damaged(error)),
     }
 }

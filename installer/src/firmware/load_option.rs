@@ -60,7 +60,7 @@ fn utf16(units: impl Iterator<Item = u16>) -> Vec<u8> {
 
 /// A boot option.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct LoadOption {
+pub struct LoadOption {
     /// Bits of section 3.1.3.
     attributes: u32,
     /// What a menu shows.
@@ -90,7 +90,7 @@ impl LoadOption {
     }
 
     /// The variable's data; `None` if the path is too long for one.
-    pub(super) fn encode(&self) -> Option<Vec<u8>> {
+    pub fn encode(&self) -> Option<Vec<u8>> {
         let length = u16::try_from(self.path.len()).ok()?;
         let mut bytes = self.attributes.to_le_bytes().to_vec();
         bytes.extend_from_slice(&length.to_le_bytes());
@@ -101,7 +101,7 @@ impl LoadOption {
     }
 
     /// Reads a variable's data; `None` if it is no load option.
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (attributes, rest) = bytes.split_first_chunk()?;
         let (length, rest) = rest.split_first_chunk()?;
         let (text, rest) = {

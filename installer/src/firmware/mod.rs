@@ -19,7 +19,8 @@ use crate::disk::content::Glance;
 use crate::disk::table::{self, Label};
 use crate::disk::{SectorSize, TargetError, Window, sector_size_of};
 
-use load_option::{FilePath, LoadOption};
+use load_option::FilePath;
+pub use load_option::LoadOption;
 use variables::Variables;
 
 /// Exists on machines that UEFI firmware started.

@@ -141,6 +141,11 @@ fn unpack(path: &Path, observer: &dyn Observer, cancel: &Cancel) -> Result<File,
     Ok(out)
 }
 
+/// Looks at a raw image.
+pub fn inspect_raw(raw: File) -> io::Result<Inspection> {
+    look(raw, Format::Raw)
+}
+
 /// Looks at a raw image or a disk.
 fn look(raw: File, format: Format) -> io::Result<Inspection> {
     let found = partitions::read(raw)?;

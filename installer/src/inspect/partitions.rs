@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use embed::gpt::Table;
+use embed::mbr::MbrPartition;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -65,6 +66,19 @@ const TYPES: [(Uuid, &str); 12] = [
     ),
 ];
 
+/// The same for MBRs, where there is no registry; these are what Linux and its installers use.
+const MBR_TYPES: [(&[u8], &str); 9] = [
+    (&[0x01, 0x04, 0x06, 0x0b, 0x0c, 0x0e], "FAT"),
+    (&[0x05, 0x0f, 0x85], "extended"),
+    (&[0x07], "NTFS or exFAT"),
+    (&[0x27], "Windows recovery"),
+    (&[0x82], "Linux swap"),
+    (&[0x83], "Linux"),
+    (&[0x8e], "Linux LVM"),
+    (&[0xef], "EFI system"),
+    (&[0xfd], "Linux RAID"),
+];
+
 /// A partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -72,10 +86,12 @@ const TYPES: [(Uuid, &str); 12] = [
 pub struct PartitionFound {
     /// Number, from 1.
     pub number: u32,
-    /// Name in the partition table.
+    /// Name in the partition table; empty in an MBR, which has none.
     pub label: String,
-    /// GUID of its type.
-    pub type_guid: String,
+    /// GUID of its type, in a GPT.
+    pub type_guid: Option<String>,
+    /// Its type, in an MBR.
+    pub mbr_type: Option<u8>,
     /// What that type is called, if it is a known one.
     pub type_name: Option<&'static str>,
     /// First byte.
@@ -133,35 +149,38 @@ pub(super) fn read(raw: File) -> io::Result<Found> {
             _ => disk.sector = SectorSize::B512,
         }
     }
-    let (kind, table) = match label {
-        Label::Gpt(table) => (TableKind::Gpt, Some(table)),
-        Label::Mbr => (TableKind::Mbr, None),
-        Label::Damaged(_) => (TableKind::Damaged, None),
-        Label::None => (TableKind::None, None),
-    };
-    let partitions = match &table {
-        Some(table) => partitions(table, &disk),
-        None => Vec::new(),
+    let mut sector_size = None;
+    let (kind, partitions) = match label {
+        Label::Gpt(table) => {
+            sector_size = Some(table.sector.bytes());
+            (TableKind::Gpt, gpt_partitions(&table, &disk))
+        }
+        Label::Mbr(partitions) => {
+            let found = partitions.iter().map(|p| mbr_partition(p, &disk));
+            (TableKind::Mbr, found.collect())
+        }
+        Label::Damaged(_) => (TableKind::Damaged, Vec::new()),
+        Label::None => (TableKind::None, Vec::new()),
     };
     Ok(Found {
         whole,
         table: kind,
-        sector_size: table.map(|table| table.sector.bytes()),
+        sector_size,
         partitions,
     })
 }
 
-fn partitions(table: &Table, disk: &Glance) -> Vec<PartitionFound> {
+fn gpt_partitions(table: &Table, disk: &Glance) -> Vec<PartitionFound> {
     let kind = |number| table.entries.get(&number).map(|entry| entry.kind);
     table
         .partitions()
         .map(|partition| {
             let guid = Uuid::from_bytes_le(kind(partition.number).unwrap_or_default());
             PartitionFound {
-                type_guid: guid.to_string(),
+                type_guid: Some(guid.to_string()),
+                mbr_type: None,
                 type_name: TYPES.iter().find(|t| t.0 == guid).map(|t| t.1),
-                // An entry that points beyond the end holds nothing that can be read.
-                holds: content::held(disk, partition.start, partition.length).unwrap_or_default(),
+                holds: content::held_by(disk, partition.start, partition.length),
                 number: partition.number,
                 label: partition.name,
                 start: partition.start,
@@ -169,4 +188,20 @@ fn partitions(table: &Table, disk: &Glance) -> Vec<PartitionFound> {
             }
         })
         .collect()
+}
+
+fn mbr_partition(partition: &MbrPartition, disk: &Glance) -> PartitionFound {
+    let known = MBR_TYPES
+        .iter()
+        .find(|(kinds, _)| kinds.contains(&partition.kind));
+    PartitionFound {
+        number: partition.number,
+        label: String::new(),
+        type_guid: None,
+        mbr_type: Some(partition.kind),
+        type_name: known.map(|(_, name)| *name),
+        start: partition.start,
+        size: partition.length,
+        holds: content::held_by_mbr(disk, partition),
+    }
 }

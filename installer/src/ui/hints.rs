@@ -10,7 +10,7 @@ use embed::network::NetworkError;
 
 use crate::cli::{CliError, MediaError};
 use crate::decode::DecodeError;
-use crate::disk::{BootError, ChooseError, SavedError, TargetError};
+use crate::disk::{BootError, ChooseError, SavedError, TargetError, Use};
 use crate::firmware::FirmwareError;
 use crate::firstboot::FirstBootError;
 use crate::pack_image::PackError;
@@ -279,11 +279,17 @@ fn source(error: &SourceError) -> Option<&'static str> {
 
 fn target(error: &TargetError) -> Option<&'static str> {
     match error {
+        TargetError::Busy { uses, .. } if uses.iter().any(|u| matches!(u, Use::Path { .. })) => {
+            Some("install to the multipath device")
+        }
         TargetError::Busy { .. } => Some("unmount or stop what uses it, or choose another disk"),
         TargetError::NotABlockDevice { .. } | TargetError::Open { .. } => {
             Some("`coreos-installer disks` lists the disks of this machine")
         }
-        TargetError::Partition { .. } => Some("name the whole disk, for example /dev/sda"),
+        TargetError::Partition { .. } => Some(
+            "name the whole disk, for example /dev/sda; what is on its other partitions is kept \
+             with `--save-partlabel` or `--save-partindex`",
+        ),
         _ => None,
     }
 }

@@ -34,17 +34,26 @@ fn file(bytes: &[u8]) -> tempfile::NamedTempFile {
     file
 }
 
+/// UUID of the ext4 file system that begins at byte `start`.
+fn uuid(image: &[u8], start: usize) -> String {
+    let bytes = image[start + 1128..start + 1144].try_into().unwrap();
+    uuid::Uuid::from_bytes(bytes).to_string()
+}
+
 #[test]
 fn an_image_is_described() {
-    let out = command(&[], file(&system::image(512)).path());
+    let image = system::image(512);
+    let (boot, root) = (uuid(&image, BOOT.start), uuid(&image, BOOT.end));
+    let out = command(&[], file(&image).path());
     assert_eq!(
         String::from_utf8(out.stdout).unwrap(),
-        "size       40.00 MiB, raw\n\
+        format!(
+            "size       40.00 MiB, raw\n\
          table      GPT, sectors of 512 bytes\n\
          \x20           1  BIOS-BOOT        1.00 MiB at    1.00 MiB  BIOS boot\n\
          \x20           2  EFI-SYSTEM       4.00 MiB at    2.00 MiB  EFI system\n\
-         \x20           3  boot            16.00 MiB at    6.00 MiB  Linux                 ext4 `boot`\n\
-         \x20           4  root            17.00 MiB at   22.00 MiB  Linux                 ext4 `root`\n\
+         \x20           3  boot            16.00 MiB at    6.00 MiB  Linux                 ext4 `boot`, {boot}\n\
+         \x20           4  root            17.00 MiB at   22.00 MiB  Linux                 ext4 `root`, {root}\n\
          os         Some OS 40\n\
          entry      Some OS 40 (x:0)\n\
          platform   metal\n\
@@ -52,6 +61,7 @@ fn an_image_is_described() {
          config     none\n\
          network    none\n\
          first boot still to come\n"
+        )
     );
     assert_eq!((out.status.code(), out.stderr.len()), (Some(0), 0));
 }
@@ -90,8 +100,47 @@ fn a_disk_is_read_as_an_image_is_and_json_has_it_all() {
         json["partitions"][1],
         serde_json::json!({
             "number": 2, "label": "EFI-SYSTEM", "type-name": "EFI system",
-            "type-guid": "c12a7328-f81f-11d2-ba4b-00a0c93ec93b",
+            "type-guid": "c12a7328-f81f-11d2-ba4b-00a0c93ec93b", "mbr-type": null,
             "start": 2 << 20, "size": 4 << 20, "holds": null
+        })
+    );
+}
+
+#[test]
+fn partitions_of_an_mbr_are_listed_with_what_they_hold() {
+    let mut image = vec![0u8; 8 << 20];
+    let record = |kind: u8, start: u32, count: u32| {
+        let mut bytes = [0u8; 16];
+        bytes[4] = kind;
+        bytes[8..12].copy_from_slice(&start.to_le_bytes());
+        bytes[12..].copy_from_slice(&count.to_le_bytes());
+        bytes
+    };
+    image[446..462].copy_from_slice(&record(0x83, 2048, 4096));
+    image[462..478].copy_from_slice(&record(0x3c, 8192, 2048));
+    image[510..512].copy_from_slice(&[0x55, 0xaa]);
+    // The superblock of an XFS file system: magic, UUID, name.
+    image[1 << 20..(1 << 20) + 4].copy_from_slice(b"XFSB");
+    image[(1 << 20) + 32..(1 << 20) + 48].fill(0x11);
+    image[(1 << 20) + 108..(1 << 20) + 112].copy_from_slice(b"root");
+    let out = command(&[], file(&image).path());
+    assert_eq!(
+        String::from_utf8(out.stdout).unwrap(),
+        "size       8.00 MiB, raw\n\
+         table      MBR\n\
+         \x20           1                   2.00 MiB at    1.00 MiB  Linux                 \
+         xfs `root`, 11111111-1111-1111-1111-111111111111\n\
+         \x20           2                   1.00 MiB at    4.00 MiB  type 0x3c\n\
+         not read   there is no file system labelled `boot`\n\
+         not read   the root partition is xfs; only ext4 is read without mounting\n"
+    );
+    let json = command(&["--json"], file(&image).path());
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["partitions"][1]["mbr-type"], 0x3c);
+    assert_eq!(
+        json["partitions"][0]["holds"],
+        serde_json::json!({
+            "kind": "xfs", "label": "root", "uuid": "11111111-1111-1111-1111-111111111111"
         })
     );
 }

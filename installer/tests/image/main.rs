@@ -20,6 +20,8 @@ mod inspect;
 #[cfg(test)]
 mod keep;
 #[cfg(test)]
+mod mapped;
+#[cfg(test)]
 mod packed;
 #[cfg(test)]
 mod packed_http;

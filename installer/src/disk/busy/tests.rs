@@ -133,3 +133,79 @@ fn names_with_a_slash_are_written_with_one() {
         Path::new("/dev/cciss/c0d0")
     );
 }
+
+/// A device-mapper device built on `tdisk`, with a node of its own.
+fn mapped(fake: &Fake, name: &str, uuid: &str, below: &str) {
+    fake.write(&format!("sys/devices/{name}/dev"), "253:0\n");
+    fake.write(&format!("sys/devices/{name}/dm/name"), "mpatha\n");
+    fake.write(&format!("sys/devices/{name}/dm/uuid"), &format!("{uuid}\n"));
+    let holders = fake.path("sys/devices").join(below).join("holders");
+    fs::create_dir_all(&holders).unwrap();
+    symlink(fake.path("sys/devices").join(name), holders.join(name)).unwrap();
+}
+
+#[test]
+fn a_path_of_a_multipath_device_says_which_device_stands_for_the_disk() {
+    let fake = Fake::new();
+    mapped(&fake, "dm-0", "mpath-3600", "tdisk");
+    let uses = fake.uses();
+    assert_eq!(
+        uses,
+        [Use::Path {
+            device: device("tdisk"),
+            of: device("dm-0"),
+            name: "mpatha".to_owned()
+        }]
+    );
+    assert_eq!(
+        uses[0].to_string(),
+        "/dev/tdisk is a path of the multipath device /dev/dm-0 (mpatha), which stands for the disk"
+    );
+}
+
+#[test]
+fn partitions_that_kpartx_mapped_are_partitions_and_no_use() {
+    let fake = Fake::new();
+    fake.write("sys/devices/tdisk/dm/name", "mpatha\n");
+    fake.write("sys/devices/tdisk/dm/uuid", "mpath-3600\n");
+    mapped(&fake, "dm-1", "part1-mpath-3600", "tdisk");
+    fs::write(fake.path("sys/devices/dm-1/dev"), "253:1\n").unwrap();
+    symlink(
+        fake.path("sys/devices/dm-1"),
+        fake.path("sys/dev/block/253:1"),
+    )
+    .unwrap();
+    let kernel = fake.kernel();
+    assert_eq!(fake.uses(), []);
+    assert!(kernel.has_mapped_partitions("240:0").unwrap());
+    assert!(kernel.is_partition("253:1") && !kernel.is_partition("240:0"));
+    // But what uses them uses the disk.
+    fake.mounts("30 1 253:1 / /mnt rw - ext4 /dev/dm-1 rw\n");
+    mapped(&fake, "dm-2", "LVM-x", "dm-1");
+    assert_eq!(
+        fake.uses(),
+        [
+            Use::Mounted {
+                device: device("dm-1"),
+                at: "/mnt".into()
+            },
+            Use::Holder {
+                device: device("dm-1"),
+                holder: device("dm-2")
+            },
+        ]
+    );
+}
+
+#[test]
+fn a_mapped_partition_of_another_device_is_a_use() {
+    let fake = Fake::new();
+    fake.write("sys/devices/tdisk/dm/name", "linear\n");
+    mapped(&fake, "dm-1", "part1-mpath-3601", "tdisk");
+    let holder = Use::Holder {
+        device: device("tdisk"),
+        holder: device("dm-1"),
+    };
+    assert_eq!(fake.uses(), [holder]);
+    assert!(!fake.kernel().has_mapped_partitions("240:0").unwrap());
+}

@@ -89,3 +89,35 @@ fn a_rule_that_is_none_is_refused() {
         }
     }
 }
+
+#[test]
+fn the_paths_of_a_multipath_device_are_that_one_disk() {
+    let mut disks = ["/dev/dm-0", "/dev/sda", "/dev/sdb"].map(|path| {
+        let mut disk = DiskInfo::for_tests(path, 1 << 30);
+        disk.wwn = Some("0x5000c500a1b2c3d4".into());
+        disk
+    });
+    disks[0].made_of = Some(crate::disk::Composed {
+        kind: "multipath".into(),
+        name: Some("mpatha".into()),
+        wwid: Some("35000c500a1b2c3d4".into()),
+        parts: vec!["/dev/sda".into(), "/dev/sdb".into()],
+    });
+    assert!(chosen(&["wwn=0x5000c500a1b2c3d4"], &disks).is_err());
+    for path in &mut disks[1..] {
+        path.path_of = Some("/dev/dm-0".into());
+    }
+    for rule in [
+        "wwn=0x5000c500a1b2c3d4",
+        "wwn=35000c500a1b2c3d4",
+        "size=1GiB",
+    ] {
+        let found = chosen(&[rule], &disks).unwrap();
+        assert_eq!(found, std::path::Path::new("/dev/dm-0"), "{rule}");
+    }
+    let error = chosen(&["wwn=none"], &disks[..1]).unwrap_err().to_string();
+    assert!(
+        error.contains("/dev/dm-0 (1.00 GiB, multipath mpatha, wwn 0x5000c500a1b2c3d4)"),
+        "{error}"
+    );
+}

@@ -148,3 +148,92 @@ fn hostile_vital_product_data_is_bounded() {
         [None, None, Some("AB".to_owned()), Some("[2J".to_owned())]
     );
 }
+
+/// Makes the disk with the directory name `below` a part of the one named `above`.
+fn build_on(sys: &Sys, below: &str, above: &str) {
+    let dir = |name: &str| fs::canonicalize(sys.0.path().join("block").join(name)).unwrap();
+    for (of, kind, name) in [(above, "slaves", below), (below, "holders", above)] {
+        let link = dir(of).join(kind);
+        fs::create_dir_all(&link).unwrap();
+        symlink(dir(name), link.join(name)).unwrap();
+    }
+}
+
+#[test]
+fn a_multipath_device_is_listed_as_what_its_paths_are_and_they_name_it() {
+    let sys = sys();
+    for (way, name) in [("rport-1:0-0", "testa"), ("rport-2:0-0", "testb")] {
+        sys.disk(
+            &format!("pci/host1/{way}/target/block/{name}"),
+            &[
+                ("device/model", b"LUN\n"),
+                ("device/vpd_pg80", b"\0\x80\0\x04Z1AB"),
+                ("device/wwid", b"naa.5000c500a1b2c3d4\n"),
+            ],
+        );
+    }
+    let (name, uuid) = (&b"mpatha\n"[..], &b"mpath-35000c500a1b2c3d4\n"[..]);
+    sys.disk(
+        "virtual/block/dm-0",
+        &[("dm/name", name), ("dm/uuid", uuid)],
+    );
+    build_on(&sys, "testa", "dm-0");
+    build_on(&sys, "testb", "dm-0");
+    let disks = sys.disks();
+    let [dm, a, b] = disks.as_slice() else {
+        panic!("{disks:?}");
+    };
+    assert_eq!(
+        dm.made_of,
+        Some(Composed {
+            kind: "multipath".into(),
+            name: Some("mpatha".into()),
+            wwid: Some("35000c500a1b2c3d4".into()),
+            parts: vec!["/dev/testa".into(), "/dev/testb".into()],
+        })
+    );
+    assert_eq!(dm.path, Path::new("/dev/dm-0"));
+    assert_eq!((dm.size, dm.transport), (8 << 30, Some("fc")));
+    assert_eq!(dm.model.as_deref(), Some("LUN"));
+    assert_eq!(dm.serial.as_deref(), Some("Z1AB"));
+    assert_eq!(dm.wwn.as_deref(), Some("0x5000c500a1b2c3d4"));
+    assert_eq!(dm.path_of, None);
+    for path in [a, b] {
+        assert_eq!(path.path_of.as_deref(), Some(Path::new("/dev/dm-0")));
+        assert_eq!(path.wwn, dm.wwn);
+        assert_eq!(path.made_of, None);
+    }
+}
+
+#[test]
+fn raids_are_disks_and_other_mapped_devices_are_not() {
+    let sys = sys();
+    sys.disk("ata1/block/testa", &[]);
+    sys.disk("virtual/block/md127", &[("md/level", b"raid1\n")]);
+    sys.disk(
+        "virtual/block/md126",
+        &[("md/level", b"container\n"), ("size", b"0\n")],
+    );
+    sys.disk(
+        "virtual/block/dm-0",
+        &[("dm/name", b"vg-lv\n"), ("dm/uuid", b"LVM-x\n")],
+    );
+    sys.disk(
+        "virtual/block/dm-1",
+        &[("dm/name", b"p\n"), ("dm/uuid", b"part1-mpath-3600\n")],
+    );
+    build_on(&sys, "testa", "md127");
+    let found: Vec<_> = sys
+        .disks()
+        .into_iter()
+        .map(|disk| (disk.path, disk.made_of.map(|m| (m.kind, m.parts))))
+        .collect();
+    let raid = ("raid1".to_owned(), vec![PathBuf::from("/dev/testa")]);
+    assert_eq!(
+        found,
+        [
+            ("/dev/md127".into(), Some(raid)),
+            ("/dev/testa".into(), None)
+        ]
+    );
+}
