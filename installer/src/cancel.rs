@@ -1,11 +1,15 @@
 //! A flag that asks running work to stop, shared between a signal handler and the image path.
 //!
 //! Setting it is all that a signal handler does; the work looks at it between blocks and undoes
-//! what it must itself.
+//! what it must itself. Waits inside libraries that look at no flag are left behind.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
+
+/// How often somebody who waits looks at the flag.
+const POLL: Duration = Duration::from_millis(50);
 
 /// Cloning shares the flag.
 #[derive(Clone, Debug, Default)]
@@ -74,7 +78,32 @@ impl Cancel {
             if left.is_zero() {
                 return Ok(());
             }
-            std::thread::sleep(left.min(Duration::from_millis(50)));
+            std::thread::sleep(left.min(POLL));
+        }
+    }
+
+    /// Does `work` on a thread of its own and gives what it gives, unless asked to stop before:
+    /// then the thread is left to end by itself, and with it whatever it holds.
+    pub(crate) fn or_leave<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Cancelled> {
+        self.check()?;
+        let (sender, outcome) = channel();
+        let thread = std::thread::spawn(move || {
+            // Whoever left does not want it any more.
+            let _ = sender.send(work());
+        });
+        loop {
+            match outcome.recv_timeout(POLL) {
+                Ok(value) => return Ok(value),
+                Err(RecvTimeoutError::Timeout) => self.check()?,
+                Err(RecvTimeoutError::Disconnected) => match thread.join() {
+                    Err(panic) => std::panic::resume_unwind(panic),
+                    // It cannot end without sending.
+                    Ok(()) => return Err(Cancelled),
+                },
+            }
         }
     }
 }
@@ -91,6 +120,34 @@ mod tests {
         cancel.clone().cancel();
         assert_eq!(cancel.check(), Err(Cancelled));
         assert_eq!(cancel.sleep(Duration::from_secs(3600)), Err(Cancelled));
+    }
+
+    #[test]
+    fn work_is_left_behind_when_asked_to_stop_and_its_value_is_given_else() {
+        let cancel = Cancel::new();
+        assert_eq!(cancel.or_leave(|| 7), Ok(7));
+        let (started, starts) = channel();
+        let (end, ends) = channel::<()>();
+        let flag = cancel.clone();
+        let stopper = std::thread::spawn(move || {
+            starts.recv().unwrap();
+            flag.cancel();
+        });
+        let work = move || {
+            started.send(()).unwrap();
+            ends.recv()
+        };
+        assert_eq!(cancel.or_leave(work), Err(Cancelled));
+        stopper.join().unwrap();
+        // The work was still waiting.
+        end.send(()).unwrap();
+        assert_eq!(cancel.or_leave(|| 7), Err(Cancelled));
+    }
+
+    #[test]
+    #[should_panic(expected = "as it was")]
+    fn a_panic_of_the_work_is_the_callers() {
+        let _ = Cancel::new().or_leave(|| panic!("as it was"));
     }
 
     #[test]

@@ -139,7 +139,10 @@ impl<'a> Fetcher<'a> {
 
     fn try_small(&self, url: &Url, limit: u64) -> Result<Vec<u8>, SourceError> {
         let answer = self.http.get(url, Part::All)?;
-        read_limited(answer, limit, &shown(url))?.map_err(|error| self.http.broken(url, 0, error))
+        let name = shown(url);
+        let read = move || read_limited(answer, limit, &name);
+        let read = self.http.cancel.or_leave(read)??;
+        read.map_err(|error| self.http.broken(url, 0, error))
     }
 
     fn tell(&self, notice: &FetchNotice) {

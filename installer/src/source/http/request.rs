@@ -1,5 +1,6 @@
 //! One request and its answer's headers: redirects followed by hand, so that the user's headers
 //! stay with the server that they are for, and failures named by the stage they happened at.
+//! Names, connections and answers are waited for on threads that are left when asked to stop.
 
 use std::io;
 
@@ -78,7 +79,6 @@ impl Http {
         let named = self.named.contains(&origin(url));
         let mut here = url.clone();
         for _ in 0..=MAX_REDIRECTS {
-            self.cancel.check()?;
             let mut request = self.client.get(here.clone());
             if named && origin(&here) == origin(url) {
                 request = request.headers(self.headers.clone());
@@ -91,7 +91,8 @@ impl Http {
             if let Part::Rest { at } = part {
                 request = request.header(RANGE, format!("bytes={at}-"));
             }
-            let response = request.send().map_err(|e| self.no_answer(url, e))?;
+            let sent = self.cancel.or_leave(move || request.send())?;
+            let response = sent.map_err(|e| self.no_answer(url, e))?;
             let status = response.status();
             if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
                 let location = response.headers().get(LOCATION);

@@ -222,3 +222,62 @@ fn a_server_that_never_finishes_its_handshake_is_silent_while_connecting() {
         format!("{url} was silent for 500ms while connecting")
     );
 }
+
+/// Asks to stop once `ready` says so, and gives what a fetch that would wait for much longer says.
+fn stopped_while_fetching(url: &str, ready: impl FnOnce() + Send) -> SourceError {
+    let (observer, cancel) = (Retried::default(), Cancel::new());
+    let access = Access {
+        patience: Duration::from_secs(3600),
+        ..Access::default()
+    };
+    let fetcher = Fetcher::new(&access, &[], &observer, &cancel).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            ready();
+            cancel.cancel();
+        });
+        fetcher.get_small(url, 10).unwrap_err()
+    })
+}
+
+#[test]
+fn a_server_that_accepts_and_says_nothing_is_left_when_asked_to_stop() {
+    for scheme in ["http", "https"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("{scheme}://{}/i", listener.local_addr().unwrap());
+        let mut accepted = None;
+        let error = stopped_while_fetching(&url, || accepted = listener.accept().ok());
+        assert!(matches!(error, SourceError::Cancelled(_)), "{error:?}");
+        assert!(accepted.is_some());
+    }
+}
+
+#[test]
+fn a_server_that_falls_silent_in_a_document_is_left_when_asked_to_stop() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/i", listener.local_addr().unwrap());
+    let mut open = None;
+    let error = stopped_while_fetching(&url, || {
+        let (mut out, _) = listener.accept().unwrap();
+        // An answer before the request would be none.
+        let lines = BufReader::new(out.try_clone().unwrap()).lines();
+        assert!(lines.map_while(Result::ok).any(|line| line.is_empty()));
+        out.write_all(b"HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\n1234")
+            .unwrap();
+        open = Some(out);
+    });
+    assert!(matches!(error, SourceError::Cancelled(_)), "{error:?}");
+}
+
+#[test]
+fn a_black_hole_is_left_when_asked_to_stop() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // Nobody accepts: once the queue is full, further connections are not even refused.
+    let waiting = std::iter::from_fn(|| {
+        std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok()
+    });
+    let _waiting: Vec<_> = waiting.take(500).collect();
+    let error = stopped_while_fetching(&format!("http://{address}/i"), || {});
+    assert!(matches!(error, SourceError::Cancelled(_)), "{error:?}");
+}
