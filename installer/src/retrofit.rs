@@ -11,6 +11,7 @@ use std::os::unix::fs::{FileExt as _, FileTypeExt as _};
 use std::path::{Path, PathBuf};
 
 use embed::gpt;
+use embed::progress::Progress;
 
 use crate::cancel::{Cancel, Cancelled};
 use crate::decode::{self, Format};
@@ -21,6 +22,7 @@ use crate::disk::table::{self, Label};
 use crate::disk::zero::{Run, runs};
 use crate::disk::{BlockDevice, BootError, Disk, GptError, SectorSize, TargetError};
 use crate::firstboot::{Existing, FirstBoot};
+use crate::observe::Observer;
 
 /// Bytes that are copied at a time.
 const CHUNK: u64 = 1024 * 1024;
@@ -87,6 +89,7 @@ pub fn retrofit(
     path: &Path,
     edits: &FirstBoot,
     existing: Existing,
+    observer: &dyn Observer,
     cancel: &Cancel,
 ) -> Result<(), RetrofitError> {
     let system = System::open(path)?;
@@ -110,6 +113,9 @@ pub fn retrofit(
     mount::edit_mounted(copy.path(), start, sector, edit).map_err(refused)?;
     drop(copy);
     cancel.check()?;
+    observer.event(Progress::Started {
+        target: path.display().to_string(),
+    });
     mount::edit_mounted(path, place, sector, edit).map_err(|source| RetrofitError::Failed {
         path: path.to_owned(),
         source,
@@ -117,7 +123,9 @@ pub fn retrofit(
     system.flush().map_err(|source| RetrofitError::File {
         path: path.to_owned(),
         source,
-    })
+    })?;
+    observer.event(Progress::Done);
+    Ok(())
 }
 
 /// What is edited, held so that nobody else does.

@@ -7,12 +7,12 @@ use clap::{Args, ValueHint};
 use embed::digest::Sha256Digest;
 
 use super::access::{AccessArgs, KeyringArgs};
-use super::files;
+use super::watching::{Files, ResultForm, WatchArgs, report};
 use crate::download::{Form, Request, Wanted, download};
-use crate::plan::{ProgressForm, parse_image_digest};
+use crate::plan::parse_image_digest;
 use crate::source::StreamQuery;
 use crate::source::stream_metadata::DEFAULT_BASE_URL;
-use crate::ui::{self, progress};
+use crate::ui;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -70,16 +70,18 @@ pub(super) struct DownloadArgs {
     image_digest: Option<Sha256Digest>,
     #[command(flatten)]
     access: AccessArgs,
+    #[command(flatten)]
+    watch: WatchArgs,
 }
 
 impl DownloadArgs {
     pub(super) fn run(self) -> Result<()> {
+        let watcher = self.watch.start()?;
         let request = self.into_request();
-        let watcher = progress::Watcher::new(ProgressForm::Auto);
         let cancel = ui::cancel_on_signals()?;
         let done = download(&request, &watcher, &cancel);
         watcher.finish();
-        let mut paths = String::new();
+        let mut files = Vec::new();
         for file in done? {
             if file.was_there {
                 ui::tell(&format!(
@@ -87,9 +89,9 @@ impl DownloadArgs {
                     file.path.display()
                 ));
             }
-            paths.push_str(&format!("{}\n", file.path.display()));
+            files.push(file.path);
         }
-        files::report(paths.as_bytes())
+        report(&watcher, &Files { files }, ResultForm::Text, Files::text)
     }
 
     fn into_request(self) -> Request {

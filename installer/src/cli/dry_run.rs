@@ -4,10 +4,25 @@
 use std::fmt::Write as _;
 
 use indicatif::BinaryBytes;
+use serde::Serialize;
 
 use crate::disk::TableKind;
 use crate::firstboot::FirstBoot;
 use crate::install::Rehearsal;
+
+/// The plan as the last line of `--progress json`.
+#[derive(Serialize)]
+pub(super) struct Planned<'t> {
+    plan: Vec<&'t str>,
+}
+
+impl<'t> Planned<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self {
+            plan: text.lines().collect(),
+        }
+    }
+}
 
 /// The plan, a line for each thing.
 pub(super) fn describe(rehearsal: &Rehearsal, first_boot: &FirstBoot) -> String {

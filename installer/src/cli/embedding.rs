@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::{ArgGroup, Args, ValueHint};
 
 use super::install::first_boot;
+use super::watching::WatchArgs;
 use crate::firstboot::{Console, Existing, FirstbootArgs};
-use crate::observe::Silent;
 use crate::plan::Options;
 use crate::retrofit::retrofit;
 use crate::ui;
@@ -63,6 +63,8 @@ pub(super) struct EmbedArgs {
     /// Take over the keyfiles in this directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     network_dir: Option<PathBuf>,
+    #[command(flatten)]
+    watch: WatchArgs,
 }
 
 impl EmbedArgs {
@@ -71,12 +73,15 @@ impl EmbedArgs {
             true => Existing::Replace,
             false => Existing::Refuse,
         };
+        let watcher = self.watch.start()?;
         let image = self.image.clone();
         let plan = self.into_options().resolve(false)?;
         let cancel = ui::cancel_on_signals()?;
-        let edits = first_boot(&plan, &Silent, &cancel)?;
+        let edits = first_boot(&plan, &watcher, &cancel)?;
         if !edits.is_empty() {
-            retrofit(&image, &edits, existing, &cancel)?;
+            let done = retrofit(&image, &edits, existing, &watcher, &cancel);
+            watcher.finish();
+            done?;
         }
         ui::tell(&format!("configured the system on {}", image.display()));
         Ok(())

@@ -6,11 +6,10 @@ use anyhow::Result;
 use clap::{Args, ValueHint};
 use indicatif::BinaryBytes;
 
-use super::files;
+use super::watching::{ResultForm, WatchArgs, report};
 use crate::disk::{Held, TableKind};
 use crate::inspect::{BootFound, FirstBootState, Inspection, OsFound, PartitionFound, inspect};
-use crate::plan::ProgressForm;
-use crate::ui::{self, progress};
+use crate::ui;
 
 pub(super) const EXAMPLES: &str = "\
 Nothing is mounted, written or verified; `verify` does the last.
@@ -28,20 +27,17 @@ pub(super) struct InspectArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    watch: WatchArgs,
 }
 
 impl InspectArgs {
     pub(super) fn run(self) -> Result<()> {
-        let watcher = progress::Watcher::new(ProgressForm::Auto);
+        let watcher = self.watch.start()?;
         let cancel = ui::cancel_on_signals()?;
         let found = inspect(&self.image, &watcher, &cancel);
         watcher.finish();
-        let found = found?;
-        if self.json {
-            files::report_json(&found)
-        } else {
-            files::report(describe(&found).as_bytes())
-        }
+        report(&watcher, &found?, ResultForm::of(self.json), describe)
     }
 }
 

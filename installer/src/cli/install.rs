@@ -10,6 +10,7 @@ use embed::ignition::Config;
 
 use super::afterwards::Afterwards;
 use super::config::{DeliveryArgs, Doubt};
+use super::watching::{ResultForm, report};
 use super::{CliError, dry_run, files};
 use crate::cancel::Cancel;
 use crate::disk::{self, SectorSize, choose, disks};
@@ -78,7 +79,8 @@ pub(super) fn run(options: Options) -> Result<()> {
         let rehearsal = install::rehearse(&request, &watcher, &cancel);
         watcher.finish();
         let text = dry_run::describe(&rehearsal?, &first_boot) + &afterwards.describe();
-        return files::report(text.as_bytes());
+        let planned = dry_run::Planned::new(&text);
+        return report(&watcher, &planned, ResultForm::Text, |_| text.clone());
     }
     let installed = install::install(request, &watcher, &cancel);
     watcher.finish();

@@ -27,6 +27,7 @@ mod pack;
 mod pxe;
 mod schema;
 mod verify;
+mod watching;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -64,7 +65,7 @@ enum Command {
     Install(Box<Options>),
     /// Download an image and its signature
     #[command(after_help = download::EXAMPLES)]
-    Download(download::DownloadArgs),
+    Download(Box<download::DownloadArgs>),
     /// Check an image's signature, and write nothing
     #[command(after_help = verify::EXAMPLES)]
     Verify(Box<verify::VerifyArgs>),

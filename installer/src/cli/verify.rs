@@ -11,14 +11,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::access::{AccessArgs, KeyringArgs};
+use super::watching::{ResultForm, WatchArgs, report};
 use super::{CliError, files};
 use crate::cancel::Cancel;
 use crate::image::{ImageFacts, read_verified};
 use crate::observe::Observer;
 use crate::pipeline::ImageError;
-use crate::plan::{ProgressForm, parse_image_digest};
+use crate::plan::parse_image_digest;
 use crate::source::{self, Access, ExpectedDigest, ImageStream, Location, Signature};
-use crate::ui::{self, progress};
+use crate::ui;
 use crate::verify::{SignaturePolicy, Trust, Verified, VerifyError};
 
 pub(super) const EXAMPLES: &str = "\
@@ -48,11 +49,13 @@ pub(super) struct VerifyArgs {
     json: bool,
     #[command(flatten)]
     access: AccessArgs,
+    #[command(flatten)]
+    watch: WatchArgs,
 }
 
 impl VerifyArgs {
     pub(super) fn run(self) -> Result<()> {
-        let watcher = progress::Watcher::new(ProgressForm::Auto);
+        let watcher = self.watch.start()?;
         let cancel = ui::cancel_on_signals()?;
         let access = self.access.into_access();
         let mut stream = open(&self.image, &access, &watcher, &cancel)?;
@@ -67,12 +70,8 @@ impl VerifyArgs {
         let read = read_verified(stream, policy, &keyring, &watcher, &cancel);
         watcher.finish();
         let (verified, facts) = read.map_err(refusal)?;
-        let report = Report::new(name, &verified, &facts);
-        if self.json {
-            files::report_json(&report)
-        } else {
-            files::report(report.text().as_bytes())
-        }
+        let found = Report::new(name, &verified, &facts);
+        report(&watcher, &found, ResultForm::of(self.json), Report::text)
     }
 }
 

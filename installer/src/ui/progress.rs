@@ -7,8 +7,10 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use embed::progress::{Line, Progress};
+use anyhow::Context as _;
+use embed::progress::{Event, Line, Outcome, Progress};
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 
 use crate::observe::{FetchNotice, Observer};
 use crate::plan::ProgressForm;
@@ -58,6 +60,16 @@ impl Watcher {
         }
     }
 
+    /// Prints the result as the last JSON line, if progress is shown as such; whether it was.
+    pub(crate) fn result(&self, result: &impl Serialize) -> anyhow::Result<bool> {
+        if !matches!(&*self.form.borrow(), Form::Json(_)) {
+            return Ok(false);
+        }
+        let result = serde_json::to_value(result).context("writing JSON")?;
+        json_line(Outcome::Result { result });
+        Ok(true)
+    }
+
     /// Leaves the terminal's line free for what comes next.
     pub(crate) fn finish(&self) {
         if let Form::Bar(bar) = &*self.form.borrow() {
@@ -81,7 +93,7 @@ impl Observer for Watcher {
             }
             Form::Json(pace) => {
                 if pace.lets(&progress) {
-                    json_line(&progress);
+                    json_line(progress);
                 }
             }
             Form::None => {}
@@ -89,25 +101,36 @@ impl Observer for Watcher {
     }
 
     fn fetch(&self, notice: &FetchNotice) {
-        let text = match notice {
-            FetchNotice::Retry { url, reason, delay } => {
-                format!("retrying {url} in {}: {reason}", HumanDuration(*delay))
-            }
-            FetchNotice::Mirror { url, reason, next } => {
-                format!("going on with {next}, as {url} failed: {reason}")
-            }
-            FetchNotice::BadChunk { url, reason, next } => {
-                format!("fetching a chunk of {url} again from {next}: {reason}")
-            }
-            FetchNotice::Again { url, bytes } => format!(
-                "{url} cannot go on where it broke off: comparing the first {} again",
-                HumanBytes(*bytes)
-            ),
-        };
+        let text = told(notice);
         match &*self.form.borrow() {
             Form::Bar(bar) => bar.suspend(|| ui::warn(&text)),
+            Form::Json(_) => {
+                json_line(notice.clone());
+                ui::warn(&text);
+            }
             _ => ui::warn(&text),
         }
+    }
+}
+
+fn told(notice: &FetchNotice) -> String {
+    match notice {
+        FetchNotice::Retry { url, reason, delay } => {
+            format!("retrying {url} in {}: {reason}", HumanDuration(*delay))
+        }
+        FetchNotice::Resume { url, bytes } => {
+            format!("going on with {url} after {}", HumanBytes(*bytes))
+        }
+        FetchNotice::Mirror { url, reason, next } => {
+            format!("going on with {next}, as {url} failed: {reason}")
+        }
+        FetchNotice::BadChunk { url, reason, next } => {
+            format!("fetching a chunk of {url} again from {next}: {reason}")
+        }
+        FetchNotice::Again { url, bytes } => format!(
+            "{url} cannot go on where it broke off: comparing the first {} again",
+            HumanBytes(*bytes)
+        ),
     }
 }
 
@@ -211,8 +234,8 @@ fn rate(bytes: u64, elapsed: Duration) -> Option<u64> {
 }
 
 /// A reader that went away is no reason to stop an install.
-fn json_line(progress: &Progress) {
-    if let Ok(line) = serde_json::to_string(&Line::new(progress.clone())) {
+fn json_line(event: impl Into<Event>) {
+    if let Ok(line) = serde_json::to_string(&Line::new(event)) {
         let mut stdout = io::stdout().lock();
         let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
     }

@@ -96,7 +96,8 @@ fn an_image_is_configured_once_and_again_only_by_force() {
         "--network-dir",
         "net1",
     ];
-    let done = format!("configured the system on {}\n", f.image.display());
+    let image = f.image.display();
+    let done = format!("writing to {image}\ncomplete\nconfigured the system on {image}\n");
     assert_eq!(f.embed(&all, &f.image), (Some(0), done.clone()));
     let boot = look(&f.image).boot.unwrap();
     let config = boot.config.unwrap();

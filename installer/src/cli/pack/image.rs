@@ -6,10 +6,9 @@ use anyhow::Result;
 use clap::{Args, ValueHint};
 use indicatif::HumanBytes;
 
-use crate::cli::files;
+use crate::cli::watching::{Files, ResultForm, WatchArgs, report};
 use crate::pack_image::{PackRequest, Packed, pack};
-use crate::plan::ProgressForm;
-use crate::ui::{self, progress};
+use crate::ui;
 
 const MIB: u32 = 1024 * 1024;
 
@@ -42,10 +41,13 @@ pub(in crate::cli) struct ImageArgs {
     #[arg(long, value_name = "N", default_value = "15",
           value_parser = clap::value_parser!(i32).range(1..=22))]
     level: i32,
+    #[command(flatten)]
+    watch: WatchArgs,
 }
 
 impl ImageArgs {
     pub(super) fn run(self) -> Result<()> {
+        let watcher = self.watch.start()?;
         let request = PackRequest {
             raw: self.raw,
             dir: self.output,
@@ -53,15 +55,16 @@ impl ImageArgs {
             level: self.level,
             key: self.sign,
         };
-        let watcher = progress::Watcher::new(ProgressForm::Auto);
         let cancel = ui::cancel_on_signals()?;
         let packed = pack(&request, &watcher, &cancel);
         watcher.finish();
-        tell(&packed?)
+        let packed = packed?;
+        tell(&packed);
+        report(&watcher, &made(packed), ResultForm::Text, Files::text)
     }
 }
 
-fn tell(packed: &Packed) -> Result<()> {
+fn tell(packed: &Packed) {
     let data = packed.raw_size.saturating_sub(packed.zeroes);
     ui::tell(&format!(
         "packed {} of data in {} chunks and {} of zeroes into {}",
@@ -70,19 +73,22 @@ fn tell(packed: &Packed) -> Result<()> {
         HumanBytes(packed.zeroes),
         HumanBytes(packed.size)
     ));
-    let mut names = Vec::new();
-    for path in [&packed.image, &packed.manifest] {
-        names.push(path.display().to_string());
-        if packed.signed_by.is_some() {
-            names.push(format!("{}.sig", path.display()));
-        }
-    }
     match &packed.signed_by {
         Some(key) => ui::tell(&format!("signed by {key}")),
         None => ui::warn("not signed; `--sign` does that, or `gpg --detach-sign` on each file"),
     }
-    names.push(String::new());
-    files::report(names.join("\n").as_bytes())
+}
+
+/// Each file, and its signature after it.
+fn made(packed: Packed) -> Files {
+    let mut files = Vec::new();
+    for path in [packed.image, packed.manifest] {
+        let mut signature = path.clone().into_os_string();
+        signature.push(".sig");
+        files.push(path);
+        files.extend(packed.signed_by.as_ref().map(|_| signature.into()));
+    }
+    Files { files }
 }
 
 fn chunk_size(text: &str) -> Result<u32, String> {

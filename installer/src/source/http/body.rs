@@ -130,6 +130,10 @@ impl Body {
                 Ok(answer) if answer.status().as_u16() != 206 => return self.skip(answer, tell),
                 Ok(answer) => {
                     if let Some(length) = self.length_by_rest(&answer) {
+                        tell(FetchNotice::Resume {
+                            url: shown(&self.url),
+                            bytes: self.at,
+                        });
                         self.length = Some(length);
                         self.answer = Some(answer);
                         return Ok(());

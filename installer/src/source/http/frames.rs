@@ -39,6 +39,8 @@ pub(crate) struct HttpFrames {
     places: Vec<Url>,
     place: usize,
     reading: Option<Reading>,
+    /// Whether the last body broke off, and it was not said yet how it goes on.
+    broken: bool,
     failures: Vec<MirrorFailure>,
     backoff: Backoff,
     notices: Sender<FetchNotice>,
@@ -76,7 +78,11 @@ impl HttpFrames {
         let url = self.url()?.clone();
         let mut reading = match self.reading.take() {
             Some(reading) if reading.at <= chunk.frame_offset => reading,
-            _ => Reading::open(&self.http, &url, chunk.frame_offset)?,
+            _ => {
+                let reading = Reading::open(&self.http, &url, chunk.frame_offset)?;
+                self.tell_resumed(&url, &reading, chunk.frame_offset);
+                reading
+            }
         };
         reading.skip_to(&self.http, &url, chunk.frame_offset)?;
         reading.fill(&self.http, &url, buf)?;
@@ -84,9 +90,22 @@ impl HttpFrames {
         Ok(())
     }
 
+    /// Says how a transfer that broke off goes on.
+    fn tell_resumed(&mut self, url: &Url, reading: &Reading, wanted: u64) {
+        if !std::mem::take(&mut self.broken) || wanted == 0 {
+            return;
+        }
+        let (url, bytes) = (shown(url), wanted);
+        self.tell(match reading.at {
+            at if at == wanted => FetchNotice::Resume { url, bytes },
+            _ => FetchNotice::Again { url, bytes },
+        });
+    }
+
     /// Waits for a retry, or turns to the next place; fails when there is neither.
     fn recover(&mut self, error: SourceError) -> Result<(), SourceError> {
         self.reading = None;
+        self.broken = true;
         if matches!(error, SourceError::Cancelled(_)) {
             return Err(error);
         }
@@ -274,6 +293,7 @@ impl Fetcher<'_> {
                 places,
                 place: 0,
                 reading: None,
+                broken: false,
                 failures: Vec::new(),
                 notices: sender,
             })),
