@@ -16,10 +16,11 @@ use crate::pipeline::Decoding;
 use crate::source::{DigestAuthority, ExpectedDigest, ImageStream, Signature};
 use crate::verify::Check;
 
+mod faults;
 mod packed;
 mod recorder;
 
-use recorder::{Op, Recorder, apply};
+use recorder::{DiskFault, Op, Recorder, apply};
 
 const MIB: usize = 1024 * 1024;
 const IMAGE: usize = 7 * MIB;
@@ -100,9 +101,20 @@ fn make_old_disk() -> Vec<u8> {
 }
 
 fn pipeline(bytes: Vec<u8>, sha256: Sha256Digest) -> Pipeline {
+    let length = Some(bytes.len() as u64);
+    pipeline_of(Box::new(Cursor::new(bytes)), length, sha256, &Cancel::new())
+}
+
+/// From a source that promises so many bytes.
+fn pipeline_of(
+    reader: Box<dyn Read + Send>,
+    length: Option<u64>,
+    sha256: Sha256Digest,
+    cancel: &Cancel,
+) -> Pipeline {
     let stream = ImageStream {
-        length: Some(bytes.len() as u64),
-        reader: Box::new(Cursor::new(bytes)),
+        length,
+        reader,
         name: "image".into(),
         signature: Signature::Absent {
             looked_at: "nowhere".into(),
@@ -116,7 +128,7 @@ fn pipeline(bytes: Vec<u8>, sha256: Sha256Digest) -> Pipeline {
         remote: None,
     };
     let check = Check::prepare(&stream, SignaturePolicy::Require, &Keyring::empty()).unwrap();
-    Pipeline::start(stream, check, Decoding::Detect, &Cancel::new())
+    Pipeline::start(stream, check, Decoding::Detect, cancel)
 }
 
 /// Writes [`MARK`] where a real editor would change files.
@@ -144,8 +156,9 @@ fn run_pipeline(disk: &Recorder, image: Pipeline, save: &str) -> Result<Sealed, 
     } else {
         SaveFilter::labels(save).unwrap()
     };
-    let saved = Saved::select(disk, &filters).unwrap();
     let path = Path::new("/dev/test");
+    let saved = Saved::select(disk, &filters)
+        .map_err(|error| Box::new(untouched(path, InstallCause::Saved(error))))?;
     let target = Target {
         disk,
         path,
@@ -326,8 +339,8 @@ fn a_disk_that_fails_at_any_write_never_boots_half_written() {
     let whole = Recorder::new(old_disk());
     run(&whole, Sha256Digest::of(&image()), "data").unwrap();
     let done = whole.bytes();
-    for fail_from in 0..whole.log().len() - 1 {
-        let disk = Recorder::new(old_disk()).failing_from(fail_from);
+    for fail_from in 0..whole.log().len() {
+        let disk = Recorder::new(old_disk()).breaking(fail_from, DiskFault::Dead);
         let error = run(&disk, Sha256Digest::of(&image()), "data").unwrap_err();
         assert!(
             matches!(

@@ -82,6 +82,25 @@ fn data_after_the_end_of_a_well_formed_gzip_leaves_the_disk_unbootable() {
 }
 
 #[test]
+fn data_after_the_end_of_any_compression_leaves_the_disk_unbootable() {
+    let raw = raw(512);
+    for extension in ["xz", "zst"] {
+        let disk = or_skip!("data_after", LoopDisk::new(DISK, 512));
+        let mut bytes = compress(&raw, extension);
+        let end = bytes.len() as u64;
+        bytes.extend_from_slice(b"more");
+        let error = install_signed(&bytes, &disk).unwrap_err();
+        let trailing = decode_error(&error);
+        assert!(
+            matches!(trailing, Some(DecodeError::TrailingData { at, .. }) if *at == end),
+            "{extension}: {error:?}"
+        );
+        assert_eq!(error.state, DiskState::Unbootable { saved: 0 });
+        assert_unbootable(&disk.bytes(), 512, &[]);
+    }
+}
+
+#[test]
 fn a_wrong_signature_over_a_well_formed_gzip_leaves_the_disk_unbootable() {
     let disk = or_skip!("wrong_signature_gzip", LoopDisk::new(DISK, 512));
     let signer = Signer::new();

@@ -6,6 +6,8 @@ mod access;
 #[cfg(test)]
 mod boot;
 #[cfg(test)]
+mod changing;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod disk;
@@ -19,6 +21,8 @@ mod image;
 mod inspect;
 #[cfg(test)]
 mod keep;
+#[cfg(test)]
+mod lying;
 #[cfg(test)]
 mod mapped;
 #[cfg(test)]
@@ -35,6 +39,8 @@ mod resume;
 mod retrofit;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod signals;
 #[cfg(test)]
 mod stale;
 #[cfg(test)]

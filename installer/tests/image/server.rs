@@ -15,6 +15,8 @@ pub(crate) enum Answer {
     Cut(Vec<u8>, usize),
     /// A file, whole or from the byte that is asked for.
     File(File),
+    /// These bytes, whatever they are; the first ones one by one.
+    Raw(Vec<u8>, usize),
     /// A status without body.
     Status(u16),
     /// A redirect.
@@ -176,6 +178,14 @@ fn serve(connection: TcpStream, answers: &Answers, log: &Mutex<Vec<Asked>>) -> O
         Answer::Cut(body, at) => {
             out.write_all(head(200, body.len(), "").as_bytes()).ok()?;
             out.write_all(&body[..at]).ok()
+        }
+        Answer::Raw(bytes, singly) => {
+            out.set_nodelay(true).ok()?;
+            let (slow, rest) = bytes.split_at(singly);
+            for byte in slow {
+                out.write_all(&[*byte]).ok()?;
+            }
+            out.write_all(rest).ok()
         }
         Answer::File(file) => send_file(&mut out, &file, &asked),
         Answer::Status(status) => out.write_all(head(status, 0, "").as_bytes()).ok(),

@@ -141,7 +141,7 @@ fn a_disk_that_fails_at_any_write_of_a_packed_image_never_boots_half_written() {
     run_pipeline(&whole, packed.pipeline(), "data").unwrap();
     let done = whole.bytes();
     for fail_from in 0..whole.log().len() - 1 {
-        let disk = Recorder::new(old_disk()).failing_from(fail_from);
+        let disk = Recorder::new(old_disk()).breaking(fail_from, DiskFault::Dead);
         let error = run_pipeline(&disk, packed.pipeline(), "data").unwrap_err();
         assert_eq!(error.state, DiskState::Unknown);
         let what = format!("failing from operation {fail_from}");
