@@ -6,6 +6,7 @@
 mod bench;
 mod case;
 mod faults;
+mod firmware;
 mod media;
 mod network;
 
@@ -20,7 +21,7 @@ use case::Case;
 const AT_ONCE: usize = 2;
 
 fn cases() -> Vec<Case> {
-    [network::CASES, media::CASES, faults::CASES].concat()
+    [network::CASES, media::CASES, firmware::CASES, faults::CASES].concat()
 }
 
 fn main() -> ExitCode {
