@@ -98,6 +98,24 @@ pub(super) fn gpt(data: &[u8]) {
     }
 }
 
+/// Partitions of an MBR are numbered upward, few, and read from within the disk.
+pub(super) fn mbr(data: &[u8]) {
+    for sector in [SectorSize::B512, SectorSize::B4096] {
+        let read_at = |offset: u64, buffer: &mut [u8]| {
+            let start = usize::try_from(offset).unwrap_or(usize::MAX);
+            let bytes = data.get(start..).and_then(|rest| rest.get(..buffer.len()));
+            buffer.copy_from_slice(bytes.ok_or(std::io::ErrorKind::UnexpectedEof)?);
+            Ok(())
+        };
+        let found = embed::mbr::read(read_at, sector, data.len() as u64);
+        assert!(found.is_ok(), "read past the end");
+        let found = found.unwrap_or_default();
+        assert!(found.len() <= 4 + 4 * 128);
+        assert!(found.is_sorted_by_key(|partition| partition.number));
+        assert!(found.iter().all(|partition| partition.length > 0));
+    }
+}
+
 /// A list of chunk digests never lets unverified bytes through.
 pub(super) fn stream_hash(data: &[u8]) {
     let (list, body) = data.split_at(data.len() / 2);

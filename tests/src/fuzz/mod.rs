@@ -1,9 +1,10 @@
 //! What the fuzzers run: each target takes any bytes and panics when a promise is broken.
 //!
 //! The same functions run under libFuzzer (`tests/fuzz.sh`) and, over the seeds and a bounded
-//! number of their mutations, in `make test`. Uses `embed` only, to be cheap to instrument.
+//! number of their mutations, in `make test`.
 
 mod configs;
+mod installs;
 mod media;
 
 /// A parser of untrusted bytes and its promises.
@@ -29,8 +30,14 @@ pub const TARGETS: &[FuzzTarget] = &[
     target("iso", media::iso),
     target("minimal_iso", media::minimal_iso),
     target("gpt", media::gpt),
+    target("mbr", media::mbr),
     target("stream_hash", media::stream_hash),
     target("chunks", media::chunks),
+    target("boot_entry", installs::boot_entry),
+    target("installer_config", installs::installer_config),
+    target("stream_metadata", installs::stream_metadata),
+    target("disk", installs::disk),
+    target("load_option", installs::load_option),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8])) -> FuzzTarget {

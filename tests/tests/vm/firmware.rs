@@ -70,9 +70,9 @@ fn boot_entry(bench: &Bench) -> Result<()> {
         .drive(Drive::CdRom(iso))
         .start()?;
     bench.say("booting the ISO");
-    vm.wait_for(INSTALL_DONE, bench.patience(60))?;
+    vm.wait_for(INSTALL_DONE, bench.patience(150))?;
     bench.say("installed");
-    let line = vm.wait_for(SAID, bench.patience(60))?;
+    let line = vm.wait_for(SAID, bench.patience(150))?;
     let said: Said = guest::read(&line, SAID)?;
     ensure!(
         said.current == said.first,
