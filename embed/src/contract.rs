@@ -13,6 +13,8 @@ pub mod karg {
     pub const INST_DEV: &str = "coreos.inst.install_dev";
     /// Ignition config to put on the installed disk; `skip` means none.
     pub const INST_IGNITION_URL: &str = "coreos.inst.ignition_url";
+    /// Digest that this config must have, `sha512-HEX` or `sha256-HEX`.
+    pub const INST_IGNITION_HASH: &str = "coreos.inst.ignition_hash";
     /// Image to install instead of the live medium's own.
     pub const INST_IMAGE_URL: &str = "coreos.inst.image_url";
     /// Platform ID for the installed system.

@@ -2,7 +2,7 @@
 //! site, beside the DHCP server that the LAN already has.
 //!
 //! Decisions (`dhcp`, `tftp`, `boot`, `machine`) are pure and apart from the sockets; the site
-//! (`site`) is what the operator wants, the store (`store`) what has happened; `http` is where
+//! (`site`, or a `matchbox` directory) is what the operator wants, the store (`store`) what has happened; `http` is where
 //! machines and operators ask. [`cli::run`] is the command.
 
 pub mod boot;
@@ -11,6 +11,7 @@ pub mod dhcp;
 pub mod http;
 pub mod mac;
 pub mod machine;
+pub mod matchbox;
 pub mod net;
 pub mod server;
 pub mod site;

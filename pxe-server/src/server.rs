@@ -7,17 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::dhcp::{DhcpPorts, DhcpServer, DhcpSettings};
-use crate::http::{self, App, HttpListener, Local};
+use crate::http::{self, App, BootPrograms, HttpListener, Issued, Local};
 use crate::machine::{Registry, Worker, waiting_requests};
+use crate::matchbox::{Book, BookError};
 use crate::net::NetError;
-use crate::site::{Site, SiteError};
+use crate::site::{CurrentSite, FirstStages, SiteError, Watch};
 use crate::store::{Embedded, StoreError};
 use crate::tftp::{BootFiles, TftpServer};
 
+/// How often the site's files are looked at.
+const SITE_POLL: Duration = Duration::from_secs(1);
 /// How often operators' requests are looked for.
 const REQUEST_POLL: Duration = Duration::from_millis(250);
 /// How long running downloads may go on after the signal to stop.
@@ -32,11 +36,20 @@ pub enum DhcpMode {
     Off,
 }
 
+/// What is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The site in this directory.
+    Site(PathBuf),
+    /// The matchbox data directory.
+    Matchbox(PathBuf),
+}
+
 /// How to serve.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Site directory.
-    pub site: PathBuf,
+    /// What is served.
+    pub source: Source,
     /// State directory.
     pub state: PathBuf,
     /// Interfaces for DHCP and TFTP; none means all but loopback.
@@ -64,6 +77,18 @@ pub enum ServeError {
         #[source]
         source: SiteError,
     },
+    /// The matchbox data directory was refused.
+    #[error("the matchbox data in {} are refused", path.display())]
+    Matchbox {
+        /// The directory.
+        path: PathBuf,
+        /// Cause.
+        #[source]
+        source: BookError,
+    },
+    /// The boot programs are missing.
+    #[error("boot programs cannot be used")]
+    Programs(#[source] SiteError),
     /// The state cannot be opened.
     #[error("the state in {} cannot be used", path.display())]
     State {
@@ -85,7 +110,7 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Server {
     settings: Settings,
-    site: Arc<Site>,
+    content: Content,
     registry: Registry,
     worker: Worker,
     dhcp: Option<DhcpServer>,
@@ -98,14 +123,11 @@ impl Server {
     /// Loads, opens and binds everything.
     pub async fn start(settings: Settings) -> Result<Self, ServeError> {
         raise_file_limit();
-        let site = Site::load(&settings.site).map_err(|source| ServeError::Site {
-            path: settings.site.clone(),
-            source,
-        })?;
-        for warning in &site.warnings {
-            tracing::warn!("{warning}");
+        let content = Content::open(&settings.source)?;
+        let first_stages = content.first_stages();
+        if settings.dhcp != DhcpMode::Off {
+            first_stages.check().map_err(ServeError::Programs)?;
         }
-        let site = Arc::new(site);
         let state = |source| ServeError::State {
             path: settings.state.clone(),
             source,
@@ -117,7 +139,7 @@ impl Server {
             .map_err(ServeError::Net)?;
         let http_port = http.port().map_err(ServeError::Socket)?;
         let files = BootFiles {
-            site: site.clone(),
+            first_stages: first_stages.clone(),
             advertise: settings.advertise,
             http_port,
             observer: registry.observer(),
@@ -136,14 +158,14 @@ impl Server {
                     http_port,
                 };
                 Some(
-                    DhcpServer::bind(dhcp, site.clone(), registry.observer())
+                    DhcpServer::bind(dhcp, first_stages, registry.observer())
                         .map_err(ServeError::Net)?,
                 )
             }
         };
         Ok(Self {
             settings,
-            site,
+            content,
             registry,
             worker,
             dhcp,
@@ -168,7 +190,7 @@ impl Server {
         };
         format!(
             "ready: {dhcp}, tftp {tftp}, http {http} on {interfaces}; {} profiles, {} machines known",
-            self.site.profiles.len(),
+            self.content.profiles(),
             self.registry.machines().len()
         )
     }
@@ -177,7 +199,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
         let Self {
             settings,
-            site,
+            content,
             registry,
             worker,
             dhcp,
@@ -193,12 +215,8 @@ impl Server {
         tasks.spawn(tftp.run());
         tasks.spawn(watch_requests(settings.state, registry.clone()));
         let (stopping, mut stopped) = watch::channel(false);
-        let app = App {
-            site,
-            registry: registry.clone(),
-            advertise: settings.advertise,
-        };
-        let service = http::routes(app).into_make_service_with_connect_info::<Local>();
+        let router = content.router(&registry, settings.advertise, &mut tasks);
+        let service = router.into_make_service_with_connect_info::<Local>();
         let until_stopped = async move { drop(stopped.wait_for(|stop| *stop).await) };
         let mut serving = tokio::spawn(
             axum::serve(http, service)
@@ -224,6 +242,105 @@ impl Server {
     }
 }
 
+/// What is served, opened.
+#[derive(Debug)]
+enum Content {
+    Site(CurrentSite, Box<Watch>),
+    Matchbox(Arc<Book>),
+}
+
+impl Content {
+    fn open(source: &Source) -> Result<Self, ServeError> {
+        match source {
+            Source::Site(dir) => {
+                let path = dir.clone();
+                let refused = |source| ServeError::Site { path, source };
+                let (site, watch) = Watch::begin(dir).map_err(refused)?;
+                for warning in &site.get().warnings {
+                    tracing::warn!("{warning}");
+                }
+                Ok(Self::Site(site, Box::new(watch)))
+            }
+            Source::Matchbox(path) => {
+                let book = Book::open(path).map_err(|source| ServeError::Matchbox {
+                    path: path.clone(),
+                    source,
+                })?;
+                Ok(Self::Matchbox(Arc::new(book)))
+            }
+        }
+    }
+
+    fn first_stages(&self) -> FirstStages {
+        match self {
+            Self::Site(site, _) => FirstStages::Site(site.clone()),
+            Self::Matchbox(_) => FirstStages::packaged(),
+        }
+    }
+
+    /// The HTTP side, with what keeps it up to date among the tasks.
+    fn router(
+        self,
+        registry: &Registry,
+        advertise: Option<Ipv4Addr>,
+        tasks: &mut JoinSet<()>,
+    ) -> axum::Router {
+        let programs = BootPrograms {
+            first_stages: self.first_stages(),
+            observer: registry.observer(),
+            advertise,
+        };
+        match self {
+            Self::Site(site, watch) => {
+                tasks.spawn(watch_site(*watch));
+                let app = App {
+                    site,
+                    registry: registry.clone(),
+                    issued: Issued::default(),
+                    advertise,
+                };
+                http::routes(app, programs)
+            }
+            Self::Matchbox(book) => http::matchbox_routes(book, programs),
+        }
+    }
+
+    fn profiles(&self) -> usize {
+        match self {
+            Self::Site(site, _) => site.get().profiles.len(),
+            Self::Matchbox(book) => book.library().profiles.len(),
+        }
+    }
+}
+
+/// Takes up changes of the site's files, and reads them again on SIGHUP.
+async fn watch_site(mut watch: Watch) {
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => {
+            tracing::warn!(%error, "listening for SIGHUP; the site's changes are not taken up");
+            return;
+        }
+    };
+    loop {
+        let asked = tokio::select! {
+            _ = hangup.recv() => true,
+            () = tokio::time::sleep(SITE_POLL) => false,
+        };
+        let looked = tokio::task::spawn_blocking(move || {
+            watch.look(asked);
+            watch
+        });
+        match looked.await {
+            Ok(same) => watch = same,
+            Err(error) => {
+                tracing::error!(%error, "watching the site has ended");
+                return;
+            }
+        }
+    }
+}
+
 /// Carries out operators' requests as they appear.
 async fn watch_requests(state: PathBuf, registry: Registry) {
     loop {
@@ -241,12 +358,12 @@ async fn carry_out_requests(state: &Path, registry: &Registry) {
         }
     };
     for (path, request) in requests {
-        let mac = request.mac;
-        if let Err(error) = registry.reinstall(request).await {
-            tracing::error!(%mac, %error, "a request for reinstall waits");
+        let (mac, wish) = (request.mac, request.wish.clone());
+        if let Err(error) = registry.carry_out(request).await {
+            tracing::error!(%mac, %error, ?wish, "a request waits");
             continue;
         }
-        tracing::info!(%mac, "one more install is allowed");
+        tracing::info!(%mac, ?wish, "carried out");
         if let Err(error) = std::fs::remove_file(&path) {
             tracing::warn!(%error, path = %path.display(), "removing a request that is carried out");
         }

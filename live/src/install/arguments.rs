@@ -56,17 +56,19 @@ pub fn arguments(kargs: &Kargs, configs: &[PathBuf]) -> Result<Vec<OsString>, Ar
             out.extend([option.into(), value.into()]);
         }
     }
-    // Nothing on the kernel's command line can carry a hash beside the URL, so plain HTTP has to
-    // be allowed here, as upstream does.
+    // Without a digest plain HTTP has to be allowed here, as upstream does.
     if let Some(url) = kargs
         .last(karg::INST_IGNITION_URL)
         .filter(|url| !matches!(*url, "" | "skip"))
     {
-        out.extend([
-            "--ignition-url".into(),
-            url.into(),
-            "--insecure-ignition".into(),
-        ]);
+        out.extend(["--ignition-url".into(), url.into()]);
+        match kargs
+            .last(karg::INST_IGNITION_HASH)
+            .filter(|hash| !hash.is_empty())
+        {
+            Some(hash) => out.extend(["--ignition-hash".into(), hash.into()]),
+            None => out.push("--insecure-ignition".into()),
+        }
     }
     if kargs.boolean(karg::INST_INSECURE) {
         out.push("--insecure".into());
@@ -128,6 +130,14 @@ mod tests {
                 format!(
                     "--ignition-url|http://s/c.ign|--insecure-ignition|/dev/disk/by-id/x|{end}"
                 ),
+            ),
+            (
+                "coreos.inst.install_dev=sda coreos.inst.ignition_url=http://s/c.ign coreos.inst.ignition_hash=sha256-0",
+                format!("--ignition-url|http://s/c.ign|--ignition-hash|sha256-0|/dev/sda|{end}"),
+            ),
+            (
+                "coreos.inst.install_dev=sda coreos.inst.ignition_hash=sha256-0",
+                format!("/dev/sda|{end}"),
             ),
             (
                 "coreos.inst.install_dev=sda coreos.inst.ignition_url=skip",

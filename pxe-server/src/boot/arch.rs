@@ -24,6 +24,44 @@ impl Firmware {
             Self::UefiArm64 => "uefi-arm64",
         }
     }
+
+    /// The processors that it runs on.
+    pub fn arch(self) -> Arch {
+        match self {
+            Self::Bios | Self::UefiX64 => Arch::X86_64,
+            Self::UefiArm64 => Arch::Aarch64,
+        }
+    }
+}
+
+/// Processor architectures, by the names that media and kernels use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Arch {
+    /// 64-bit PC.
+    #[serde(rename = "x86_64")]
+    X86_64,
+    /// 64-bit ARM.
+    #[serde(rename = "aarch64")]
+    Aarch64,
+}
+
+impl Arch {
+    /// Reads the usual names. An iPXE built for PC BIOS says `i386` on 64-bit machines as well.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "x86_64" | "amd64" | "i386" => Some(Self::X86_64),
+            "aarch64" | "arm64" => Some(Self::Aarch64),
+            _ => None,
+        }
+    }
+
+    /// The name that is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Aarch64 => "aarch64",
+        }
+    }
 }
 
 /// How the firmware wants to load its boot program.

@@ -5,9 +5,9 @@ mod arch;
 mod programs;
 mod script;
 
-pub use arch::{ClientArch, Firmware, Transport};
-pub use programs::{AUTOEXEC, BootFile, Programs, boot_path};
+pub use arch::{Arch, ClientArch, Firmware, Transport};
+pub use programs::{AUTOEXEC, BootFile, FirstStage, Programs, boot_path};
 pub use script::{
-    CommandLineTooLong, Endpoint, InstallScript, Platform, autoexec_script, boot_script,
-    disk_script, held_script, install_script,
+    CommandLineTooLong, ConfigDelivery, Endpoint, InstallScript, Platform, autoexec_script,
+    boot_script, disk_script, held_script, install_script, unclaimed_script,
 };

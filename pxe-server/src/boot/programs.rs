@@ -24,6 +24,15 @@ pub struct Programs {
     pub uefi_arm64: Option<String>,
 }
 
+/// What the first stage of a boot needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstStage {
+    /// Network boot programs.
+    pub programs: Programs,
+    /// User classes by which iPXE is known.
+    pub ipxe_user_classes: Vec<String>,
+}
+
 /// What a requested name means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BootFile {

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
 use embed::contract::karg;
+use embed::digest::Sha512Digest;
 use embed::manifest::Manifest;
 
 use crate::mac::MacAddr;
@@ -56,6 +57,18 @@ impl Platform {
     }
 }
 
+/// How a machine that is installed gets its config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigDelivery {
+    /// It fetches the config, which has this digest.
+    Url(Sha512Digest),
+    /// The config is in an initrd of its own.
+    Initrd,
+}
+
+/// Name of the initrd that carries a machine's config.
+const CONFIG_INITRD: &str = "config.img";
+
 /// Everything an install script is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct InstallScript<'a> {
@@ -65,6 +78,8 @@ pub struct InstallScript<'a> {
     pub profile: &'a Profile,
     /// The media that it boots and installs.
     pub manifest: &'a Manifest,
+    /// How it gets its config.
+    pub config: ConfigDelivery,
     /// Single-use permission, carried in the report URL.
     pub ticket: Ticket,
     /// The server as seen by the machine.
@@ -86,6 +101,10 @@ impl InstallScript<'_> {
             karg::FIRSTBOOT.to_owned(),
             format!("{}=metal", karg::PLATFORM),
         ];
+        if self.config == ConfigDelivery::Initrd {
+            // UEFI kernels load the initrds that their command line names, in this order.
+            words.insert(1, format!("initrd={CONFIG_INITRD}"));
+        }
         let given = self.manifest.kargs.iter().chain(&self.profile.kargs);
         words.extend(
             given
@@ -102,11 +121,11 @@ impl InstallScript<'_> {
             karg::INST_DEV,
             self.profile.install.device
         ));
-        words.push(format!(
-            "{}={}",
-            karg::INST_IGNITION_URL,
-            self.endpoint.url(&format!("machines/{mac}/ignition"))
-        ));
+        if let ConfigDelivery::Url(digest) = self.config {
+            let url = self.endpoint.url(&format!("machines/{mac}/ignition"));
+            words.push(format!("{}={url}", karg::INST_IGNITION_URL));
+            words.push(format!("{}=sha512-{digest}", karg::INST_IGNITION_HASH));
+        }
         let report = self
             .endpoint
             .url(&format!("machines/{mac}/report?ticket={}", self.ticket));
@@ -132,7 +151,7 @@ impl InstallScript<'_> {
 /// `/boot.ipxe`: asks `/ipxe` for the machine's own script, three times, then boots the disk: a
 /// server that is away must not keep an installed machine down.
 pub fn boot_script() -> String {
-    let query = "ipxe?mac=${netX/mac:hexhyp}&uuid=${uuid}&serial=${serial:uristring}&arch=${buildarch}&platform=${platform}";
+    let query = "ipxe?mac=${netX/mac:hexhyp}&uuid=${uuid}&serial=${serial:uristring}&asset=${asset:uristring}&hostname=${hostname:uristring}&manufacturer=${manufacturer:uristring}&product=${product:uristring}&arch=${buildarch}&platform=${platform}";
     let mut script =
         String::from("#!ipxe\n:ask\necho pxe-server: asking what ${netX/mac} shall boot\n");
     for pause in [2, 5, 10] {
@@ -179,11 +198,41 @@ pub fn held_script(mac: MacAddr, why: &str, endpoint: Endpoint) -> String {
     lines.join("\n") + "\n"
 }
 
+/// Says that nobody has claimed the machine, and asks again every 15 seconds; touches nothing.
+pub fn unclaimed_script(mac: MacAddr, endpoint: Endpoint) -> String {
+    let lines = [
+        "#!ipxe".to_owned(),
+        format!(
+            "echo pxe-server: {mac} waits: no group of this site matches it, and nobody has claimed it"
+        ),
+        "echo To give it a profile, run on the server:".to_owned(),
+        format!("echo     pxe-server claim {mac} --profile NAME"),
+        "echo Asking again in 15 s".to_owned(),
+        "sleep 15".to_owned(),
+        format!("chain --replace --autofree {}", endpoint.url("boot.ipxe")),
+    ];
+    lines.join("\n") + "\n"
+}
+
 /// Boots the live system that installs the machine.
 pub fn install_script(parts: &InstallScript<'_>) -> Result<String, CommandLineTooLong> {
     let line = parts.command_line()?;
     let (manifest, source) = (parts.manifest, &parts.manifest.source);
     let asset = |file: &str| parts.endpoint.url(&format!("assets/{file}"));
+    let config = match parts.config {
+        ConfigDelivery::Url(_) => String::new(),
+        ConfigDelivery::Initrd => {
+            let path = format!(
+                "machines/{}/{CONFIG_INITRD}?ticket={}",
+                parts.mac.dashed(),
+                parts.ticket
+            );
+            let url = parts.endpoint.url(&path);
+            format!(
+                "echo pxe-server: loading this machine's config\ninitrd --name {CONFIG_INITRD} {url} || goto failed\n"
+            )
+        }
+    };
     let lines = [
         "#!ipxe".to_owned(),
         format!(
@@ -211,7 +260,7 @@ pub fn install_script(parts: &InstallScript<'_>) -> Result<String, CommandLineTo
             manifest.initramfs.file,
             asset(&manifest.initramfs.file)
         ),
-        "echo pxe-server: starting the live system".to_owned(),
+        format!("{config}echo pxe-server: starting the live system"),
         "boot || goto failed".to_owned(),
         ":failed".to_owned(),
         "echo pxe-server: could not load or start the live system; asking again in 10 s".to_owned(),

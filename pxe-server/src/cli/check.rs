@@ -1,6 +1,6 @@
 //! `pxe-server check`: what a server would refuse to start on, and what it would hand out.
 
-use std::io::Write as _;
+use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
@@ -8,8 +8,9 @@ use anyhow::Context as _;
 use clap::Args;
 
 use crate::boot::{Endpoint, InstallScript, install_script};
-use crate::machine::Ticket;
-use crate::site::Site;
+use crate::mac::MacAddr;
+use crate::machine::{Subject, Ticket};
+use crate::site::{Selector, Site, UnknownMachines};
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
@@ -33,48 +34,81 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<()> {
         "media: {} {} {}",
         source.name, source.version, source.architecture
     )?;
-    for mac in site.named_machines() {
-        let assignment = site
-            .assign(mac)
-            .with_context(|| format!("assigning {mac}"))?;
-        let (profile, config) = (assignment.profile, assignment.config);
-        writeln!(
-            out,
-            "{mac}: group {}, profile {}, device {}, config {} (sha512 {})",
-            assignment.group,
-            profile.name,
-            profile.install.device,
-            profile.ignition,
-            config.identity()
-        )?;
-        let endpoint = Endpoint {
-            address: Ipv4Addr::new(192, 0, 2, 1),
-            port: 8080,
-        };
-        let parts = InstallScript {
-            mac,
-            profile,
-            manifest: &site.manifest,
-            ticket: Ticket([0; 16]),
-            endpoint,
-        };
-        let script =
-            install_script(&parts).with_context(|| format!("rendering the script of {mac}"))?;
-        if args.scripts {
-            writeln!(out, "{script}")?;
-        }
+    for machine in site.named_machines() {
+        show(&site, &machine, args.scripts, &mut out)?;
     }
-    match site
+    let rest = site
         .groups
         .iter()
-        .find(|(_, group)| group.selector.mac.is_none())
-    {
-        Some((name, group)) => writeln!(
-            out,
-            "all other machines: group {name}, profile {}",
-            group.profile
-        )?,
-        None => writeln!(out, "all other machines: boot their disks")?,
+        .find(|(_, group)| group.selector == Selector::default());
+    let rest = match (rest, site.unknown_machines) {
+        (Some((name, group)), _) => format!("group {name}, profile {}", group.profile),
+        (None, UnknownMachines::BootDisk) => "boot their disks".to_owned(),
+        (None, UnknownMachines::Ignore) => "are not answered".to_owned(),
+        (None, UnknownMachines::Hold) => "wait until they are claimed".to_owned(),
+    };
+    writeln!(out, "all other machines: {rest}")?;
+    Ok(())
+}
+
+/// Shows what one machine gets.
+fn show(site: &Site, machine: &Subject, scripts: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    let name = name(machine);
+    // A condition that excludes can take from a group what its others name.
+    let Some(assignment) = site.assign(machine) else {
+        writeln!(out, "{name}: no group")?;
+        return Ok(());
+    };
+    let profile = assignment.profile;
+    let sample = site.sample_config(&assignment, machine)?;
+    let digest = sample.ready.config.identity();
+    let told = if sample.stand_ins {
+        "made with stand-ins for what the machine has not told".to_owned()
+    } else {
+        format!("sha512 {digest}")
+    };
+    writeln!(
+        out,
+        "{name}: group {}, profile {}, device {}, config {} ({told})",
+        assignment.group.unwrap_or_default(),
+        profile.name,
+        profile.install.device,
+        profile.ignition
+    )?;
+    let parts = InstallScript {
+        mac: machine.mac,
+        profile,
+        manifest: &site.manifest,
+        config: profile.config_delivery.of(digest),
+        ticket: Ticket([0; 16]),
+        endpoint: Endpoint {
+            address: Ipv4Addr::new(192, 0, 2, 1),
+            port: 8080,
+        },
+    };
+    let script =
+        install_script(&parts).with_context(|| format!("rendering the script of {name}"))?;
+    if scripts {
+        writeln!(out, "{script}")?;
     }
     Ok(())
+}
+
+/// How a machine that a group names is called: by its address, or by what it is named by.
+fn name(machine: &Subject) -> String {
+    let facts = &machine.facts;
+    let names = [
+        ("uuid", &facts.uuid),
+        ("serial", &facts.serial),
+        ("asset", &facts.asset),
+    ];
+    let named = names
+        .into_iter()
+        .find_map(|(what, name)| Some((what, name.as_ref()?)));
+    match named {
+        Some((what, name)) if machine.mac == MacAddr([2, 0, 0, 0, 0, 0]) => {
+            format!("{what} {name}")
+        }
+        _ => machine.mac.to_string(),
+    }
 }

@@ -41,6 +41,11 @@ fn site_hint(error: &SiteError) -> Option<&'static str> {
         SiteError::Ignition { .. } => Some(
             "`coreos-installer ignition validate` shows each line; configs/ holds Ignition or Butane",
         ),
+        SiteError::Template {
+            undefined: true, ..
+        } => Some(
+            "give it a value in `metadata` of the group or profile, or a default: `{{ x | default('y') }}`",
+        ),
         SiteError::Manifest { .. } => Some("build the media again with `iso-builder build`"),
         SiteError::CommandLine { .. } => {
             Some("shorten `kargs`, or move settings into the Ignition config")

@@ -2,6 +2,8 @@
 //! prints.
 
 mod check;
+mod claim;
+mod explain;
 mod hints;
 mod logging;
 mod reinstall;
@@ -29,6 +31,10 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Load a site and render what every machine would get
     Check(check::CheckArgs),
+    /// Tell why a machine gets what it gets
+    Explain(explain::ExplainArgs),
+    /// Give a machine a profile by hand
+    Claim(claim::ClaimArgs),
     /// Allow one more install of a machine
     Reinstall(reinstall::ReinstallArgs),
 }
@@ -64,6 +70,8 @@ pub fn run() -> ExitCode {
     let outcome = match cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
+        Command::Claim(args) => claim::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Reinstall(args) => reinstall::run(&args),
     };
     match outcome {

@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::cli::Directories;
 use crate::mac::MacAddr;
-use crate::machine::leave_request;
+use crate::machine::{Subject, Wish, leave_request};
 use crate::site::Site;
 
 #[derive(Debug, Args)]
@@ -22,10 +22,15 @@ pub(super) struct ReinstallArgs {
 pub(super) fn run(args: &ReinstallArgs) -> anyhow::Result<()> {
     let site = Site::load(&args.directories.site)?;
     let mac = args.mac;
-    let Some(assignment) = site.assign(mac) else {
+    let named = site
+        .named_machines()
+        .into_iter()
+        .find(|machine| machine.mac == mac);
+    let subject = named.unwrap_or_else(|| Subject::new(mac));
+    let Some(assignment) = site.assign(&subject) else {
         bail!("no group of this site matches {mac}; it would not be installed");
     };
-    leave_request(&args.directories.state(), mac)?;
+    leave_request(&args.directories.state(), mac, &Wish::Reinstall)?;
     let device = &assignment.profile.install.device;
     writeln!(
         std::io::stdout(),

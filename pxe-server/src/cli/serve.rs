@@ -1,20 +1,27 @@
 //! `pxe-server serve`
 
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::Directories;
 use crate::cli::logging::{self, LogForm};
 use crate::dhcp::DhcpPorts;
-use crate::server::{DhcpMode, Server, Settings};
+use crate::server::{DhcpMode, Server, Settings, Source};
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
-    #[command(flatten)]
-    directories: Directories,
+    /// Site directory, with site.yaml
+    #[arg(long, value_name = "DIR", required_unless_present = "matchbox")]
+    site: Option<PathBuf>,
+    /// Serve this matchbox data directory instead of a site
+    #[arg(long, value_name = "DIR", conflicts_with = "site", requires = "state")]
+    matchbox: Option<PathBuf>,
+    /// State directory [default: `state` in the site directory]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     /// Serve DHCP and TFTP on this interface only (may be repeated) [default: all but loopback]
     #[arg(long = "interface", value_name = "IF")]
     interfaces: Vec<String>,
@@ -63,9 +70,17 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
             })?)
         }
     };
+    let source = match (args.site, args.matchbox) {
+        (Some(site), _) => Source::Site(site),
+        (None, matchbox) => Source::Matchbox(matchbox.unwrap_or_default()),
+    };
+    let state = match (&source, args.state) {
+        (_, Some(state)) => state,
+        (Source::Site(dir) | Source::Matchbox(dir), None) => dir.join("state"),
+    };
     let settings = Settings {
-        state: args.directories.state(),
-        site: args.directories.site,
+        state,
+        source,
         interfaces: args.interfaces,
         advertise: args.advertise,
         dhcp,

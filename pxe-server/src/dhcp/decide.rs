@@ -9,7 +9,7 @@ use crate::boot::{Endpoint, Firmware, Programs, Transport, boot_path};
 use crate::dhcp::answer::{Answer, BootInfo};
 use crate::dhcp::request::{BootRequest, Kind, ParseError};
 use crate::mac::MacAddr;
-use crate::machine::{BootClient, Event};
+use crate::machine::{BootClient, Event, Facts};
 
 /// The port that a packet came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Context<'a> {
     pub service: Service,
     /// Our address on the interface that the packet came in on.
     pub address: Ipv4Addr,
+    /// Our address on that interface, whatever clients are told.
+    pub link: Ipv4Addr,
     /// Port of our HTTP server.
     pub http_port: u16,
     /// Boot programs.
@@ -77,6 +79,9 @@ pub enum Ignored {
     /// The site has no boot program for this firmware.
     #[error("no boot program for this firmware")]
     NoProgram,
+    /// No group of the site can match the machine, and the site ignores such.
+    #[error("no group matches, and unknown machines are ignored")]
+    Unknown,
     /// The answer cannot be written.
     #[error("answer does not fit a packet")]
     TooLong,
@@ -124,7 +129,7 @@ fn answer(packet: &[u8], context: &Context<'_>) -> Result<Reply, Ignored> {
         boot,
     };
     let packet = answer.encode().map_err(|_| Ignored::TooLong)?;
-    let event = (message_type == MessageType::Offer).then(|| sighting(&request));
+    let event = (message_type == MessageType::Offer).then(|| sighting(&request, context.link));
     Ok(Reply {
         packet,
         to: destination(&request, context.service),
@@ -183,17 +188,23 @@ fn destination(request: &BootRequest, service: Service) -> Destination {
     Destination::Client(request.ciaddr)
 }
 
-fn sighting(request: &BootRequest) -> Event {
+fn sighting(request: &BootRequest, link: Ipv4Addr) -> Event {
     let client = match (request.kind, request.arch.transport) {
         (Kind::Ipxe { .. }, _) => BootClient::Ipxe,
         (Kind::Firmware, Transport::Http) => BootClient::HttpBoot,
         (Kind::Firmware, Transport::Pxe) => BootClient::Firmware,
     };
-    Event::DhcpDiscover {
-        arch: request.arch.firmware,
-        client,
+    let relayed = !request.giaddr.is_unspecified();
+    let facts = Facts {
         uuid: request.uuid_text(),
-    }
+        hostname: request.host_name.clone(),
+        firmware: Some(request.arch.firmware),
+        arch: Some(request.arch.firmware.arch()),
+        address: Some(if relayed { request.giaddr } else { link }),
+        circuit_id: request.circuit_id(),
+        ..Facts::default()
+    };
+    Event::DhcpDiscover { client, facts }
 }
 
 #[cfg(test)]

@@ -11,9 +11,11 @@ use dhcproto::v4::{MAGIC, MessageType, Opcode};
 
 use crate::boot::{ClientArch, Transport};
 use crate::mac::MacAddr;
+use crate::machine::{host_name, text_or_hex};
 
 /// Option numbers of RFC 2132, 3004, 3046, 4578; 175 is iPXE's own encapsulation.
 pub(super) mod code {
+    pub(super) const HOST_NAME: u8 = 12;
     pub(super) const OVERLOAD: u8 = 52;
     pub(super) const MESSAGE_TYPE: u8 = 53;
     pub(super) const SERVER_ID: u8 = 54;
@@ -23,6 +25,8 @@ pub(super) mod code {
     pub(super) const CLIENT_ARCH: u8 = 93;
     pub(super) const CLIENT_UUID: u8 = 97;
     pub(super) const IPXE: u8 = 175;
+    /// Sub-option of [`RELAY_AGENT`]: the port that the relay heard the client on.
+    pub(super) const CIRCUIT_ID: u8 = 1;
     /// Sub-option of [`IPXE`]: this build fetches over HTTP.
     pub(super) const IPXE_HTTP: u8 = 0x13;
 }
@@ -85,6 +89,8 @@ pub struct BootRequest {
     pub server_id: Option<Ipv4Addr>,
     /// Option 97 whole: a type byte and 16 bytes.
     pub uuid: Option<[u8; 17]>,
+    /// Option 12, as a name.
+    pub host_name: Option<String>,
     /// Option 82, given back unchanged.
     pub relay_agent: Option<Vec<u8>>,
     /// Firmware family and transport.
@@ -139,10 +145,19 @@ impl BootRequest {
             mac,
             server_id: options.get(code::SERVER_ID).and_then(address),
             uuid,
+            host_name: options
+                .get(code::HOST_NAME)
+                .and_then(|name| host_name(std::str::from_utf8(name).ok()?)),
             relay_agent: options.get(code::RELAY_AGENT).map(<[u8]>::to_vec),
             arch,
             kind: options.kind(ipxe_classes),
         })
+    }
+
+    /// The relay's name for the port that it heard the client on (RFC 3046 section 3.1).
+    pub fn circuit_id(&self) -> Option<String> {
+        let agent = self.relay_agent.as_deref()?;
+        text_or_hex(sub_option(agent, code::CIRCUIT_ID)?)
     }
 
     /// The machine's UUID as text; none when it is all zeros. The first three fields are little-endian, as SMBIOS has them.
@@ -234,7 +249,7 @@ impl Options {
             (None, false) => Kind::Firmware,
             (None, true) => Kind::Ipxe { http: true },
             (Some(features), _) => Kind::Ipxe {
-                http: has_sub_option(features, code::IPXE_HTTP),
+                http: sub_option(features, code::IPXE_HTTP).is_some(),
             },
         }
     }
@@ -254,16 +269,14 @@ fn has_class(mut list: &[u8], class: &str) -> bool {
     false
 }
 
-/// Encapsulated options: number, length, data.
-fn has_sub_option(mut list: &[u8], wanted: u8) -> bool {
+/// The data of one of encapsulated options: number, length, data.
+fn sub_option(mut list: &[u8], wanted: u8) -> Option<&[u8]> {
     while let [number, length, rest @ ..] = list {
+        let (data, rest) = rest.split_at_checked(usize::from(*length))?;
         if *number == wanted {
-            return true;
+            return Some(data);
         }
-        let Some((_, rest)) = rest.split_at_checked(usize::from(*length)) else {
-            return false;
-        };
         list = rest;
     }
-    false
+    None
 }

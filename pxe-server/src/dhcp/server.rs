@@ -5,14 +5,14 @@
 //! is a debug line and a counter.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::boot::FirstStage;
 use crate::dhcp::{Context, Decision, Destination, Ignored, Reply, Service, decide};
-use crate::machine::Observer;
+use crate::machine::{Event, Observer};
 use crate::net::{Arrival, NetError, PacketSocket};
-use crate::site::Site;
+use crate::site::FirstStages;
 
 /// Larger than any Ethernet frame without jumbo frames; DHCP needs no more.
 const MAX_PACKET: usize = 2048;
@@ -58,7 +58,7 @@ pub struct DhcpServer {
     settings: DhcpSettings,
     dhcp: PacketSocket,
     boot_server: PacketSocket,
-    site: Arc<Site>,
+    first_stages: FirstStages,
     observer: Observer,
     ignored: AtomicU64,
 }
@@ -67,7 +67,7 @@ impl DhcpServer {
     /// Binds both sockets.
     pub fn bind(
         settings: DhcpSettings,
-        site: Arc<Site>,
+        first_stages: FirstStages,
         observer: Observer,
     ) -> Result<Self, NetError> {
         let dhcp = PacketSocket::bind("DHCP", settings.ports.server, &settings.interfaces)?;
@@ -80,7 +80,7 @@ impl DhcpServer {
             settings,
             dhcp,
             boot_server,
-            site,
+            first_stages,
             observer,
             ignored: AtomicU64::new(0),
         })
@@ -108,21 +108,42 @@ impl DhcpServer {
             let Some(packet) = buffer.get(..arrival.length) else {
                 continue;
             };
-            match decide(packet, &self.context(service, &arrival)) {
+            let first_stage = self.first_stages.get();
+            match decide(packet, &self.context(service, &arrival, &first_stage)) {
+                Decision::Answer(reply) if !self.serves(&reply) => {
+                    self.ignore(Ignored::Unknown, &arrival);
+                }
                 Decision::Answer(reply) => self.send(socket, *reply, &arrival).await,
                 Decision::Ignore(reason) => self.ignore(reason, &arrival),
             }
         }
     }
 
-    fn context(&self, service: Service, arrival: &Arrival) -> Context<'_> {
+    fn context<'a>(
+        &self,
+        service: Service,
+        arrival: &Arrival,
+        first: &'a FirstStage,
+    ) -> Context<'a> {
         Context {
             service,
             address: self.settings.advertise.unwrap_or(arrival.local),
+            link: arrival.local,
             http_port: self.settings.http_port,
-            programs: &self.site.programs,
-            ipxe_user_classes: &self.site.ipxe_user_classes,
+            programs: &first.programs,
+            ipxe_user_classes: &first.ipxe_user_classes,
         }
+    }
+
+    /// Whether the machine is answered, as far as is known of it now.
+    fn serves(&self, reply: &Reply) -> bool {
+        self.first_stages.may_serve(|| {
+            let mut subject = self.observer.subject(reply.mac);
+            if let Some(Event::DhcpDiscover { facts, .. }) = &reply.event {
+                subject.facts.update(facts);
+            }
+            subject
+        })
     }
 
     async fn send(&self, socket: &PacketSocket, reply: Reply, arrival: &Arrival) {

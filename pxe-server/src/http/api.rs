@@ -6,10 +6,10 @@ use embed::report::Identity;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::boot::Firmware;
 use crate::http::{App, Problem};
 use crate::mac::MacAddr;
-use crate::machine::{Event, Machine, Record, State as MachineState};
+use crate::machine::{Event, Facts, Machine, Record, State as MachineState, Subject};
+use crate::site::Site;
 
 /// `GET /api/v1/machines`
 #[derive(Debug, Serialize)]
@@ -24,10 +24,10 @@ pub(super) struct View {
     mac: MacAddr,
     state: MachineState,
     group: Option<String>,
+    claim: Option<String>,
     profile: Option<String>,
-    uuid: Option<String>,
-    serial: Option<String>,
-    arch: Option<Firmware>,
+    #[serde(flatten)]
+    facts: Facts,
     percent: Option<u8>,
     failure: Option<String>,
     identity: Option<Identity>,
@@ -51,11 +51,12 @@ struct Entry {
 
 /// All machines, without their timelines.
 pub(super) async fn list(State(app): State<App>) -> Json<Machines> {
+    let site = app.site.get();
     let machines = app
         .registry
         .machines()
         .into_iter()
-        .map(|machine| view(&app, machine))
+        .map(|machine| view(&site, machine))
         .collect();
     Json(Machines { machines })
 }
@@ -78,21 +79,27 @@ pub(super) async fn one(
             tracing::error!(error = &error as &dyn std::error::Error, %mac, "reading a timeline");
             Problem::Unavailable("the state could not be read".to_owned())
         })?;
-    let mut view = view(&app, machine);
+    let mut view = view(&app.site.get(), machine);
     view.timeline = Some(entries(records));
     Ok(Json(view))
 }
 
-fn view(app: &App, machine: Machine) -> View {
-    let assignment = app.site.assign(machine.mac);
+fn view(site: &Site, machine: Machine) -> View {
+    let subject = Subject {
+        mac: machine.mac,
+        facts: machine.facts,
+        claim: machine.claim,
+    };
+    let assignment = site.assign(&subject);
     View {
         mac: machine.mac,
         state: machine.state,
-        group: assignment.map(|assignment| assignment.group.to_owned()),
+        group: assignment
+            .and_then(|assignment| assignment.group)
+            .map(str::to_owned),
+        claim: subject.claim,
         profile: assignment.map(|assignment| assignment.profile.name.clone()),
-        uuid: machine.uuid,
-        serial: machine.serial,
-        arch: machine.arch,
+        facts: subject.facts,
         percent: machine.percent,
         failure: machine.failure,
         identity: machine.identity,

@@ -1,5 +1,4 @@
-//! Files over HTTP: the media that the manifest names, and boot programs for UEFI HTTP boot.
-//! Range, HEAD and conditional requests are `tower-http`'s.
+//! Files over HTTP: the media that the manifest names, and how any file is served. Range, HEAD and conditional requests are `tower-http`'s.
 
 use std::io;
 use std::path::Path as FilePath;
@@ -7,21 +6,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, Path, Query, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
 use axum::http::{HeaderValue, Method, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use serde::Deserialize;
 use tower_http::services::ServeFile;
 
-use crate::boot::{BootFile, autoexec_script, boot_path};
-use crate::http::{App, Local, Problem};
-use crate::machine::{Event, Via};
-
-/// Firmware takes a boot program as this type; some refuse any other.
-const EFI: HeaderValue = HeaderValue::from_static("application/efi");
-const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
+use crate::http::{App, BINARY, Problem};
+use crate::machine::Event;
 
 /// The query of an asset: whose download it is, for the machine's timeline.
 #[derive(Debug, Deserialize)]
@@ -36,58 +30,33 @@ pub(super) async fn asset(
     Query(query): Query<AssetQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
-    if !app.site.manifest.file_names().contains(&file.as_str()) {
+    let site = app.site.get();
+    if !site.manifest.file_names().contains(&file.as_str()) {
         return Err(Problem::NotFound(format!(
             "the media have no file `{file}`"
         )));
     }
-    let response = serve(&app.site.media_dir.join(&file), BINARY, request).await?;
+    let response = serve(&site.media_dir.join(&file), BINARY, request).await?;
     let whose = query
         .mac
         .and_then(|mac| mac.parse().ok())
-        .filter(|_| file == app.site.manifest.rootfs.file);
+        .filter(|_| file == site.manifest.rootfs.file);
     let Some(mac) = whose else {
         return Ok(response);
     };
     let event = Event::RootfsServed {
-        bytes: app.site.manifest.rootfs.size,
+        bytes: site.manifest.rootfs.size,
     };
     let observer = app.registry.observer();
     Ok(at_end(response, move || observer.note(mac, event)))
 }
 
-/// `GET /boot/{mac}/{file}`: a boot program.
-pub(super) async fn boot_file(
-    State(app): State<App>,
-    ConnectInfo(local): ConnectInfo<Local>,
-    Path((mac, file)): Path<(String, String)>,
+/// The file at `path`, as the request wants it.
+pub(super) async fn serve(
+    path: &FilePath,
+    kind: HeaderValue,
     request: Request,
 ) -> Result<Response, Problem> {
-    let mac = Problem::parse_mac(&mac)?;
-    let path = match app.site.programs.resolve(&boot_path(mac, &file)) {
-        None => return Err(Problem::NotFound(format!("no boot program `{file}`"))),
-        Some((_, BootFile::Autoexec)) => {
-            return Ok(autoexec_script(app.endpoint(local)).into_response());
-        }
-        Some((_, BootFile::Program(path))) => path,
-    };
-    let kind = if file.ends_with(".efi") { EFI } else { BINARY };
-    let response = serve(&path, kind, request).await?;
-    let bytes = length(&response).unwrap_or_default();
-    let observer = app.registry.observer();
-    Ok(at_end(response, move || {
-        observer.note(
-            mac,
-            Event::NbpServed {
-                file,
-                bytes,
-                via: Via::Http,
-            },
-        )
-    }))
-}
-
-async fn serve(path: &FilePath, kind: HeaderValue, request: Request) -> Result<Response, Problem> {
     let is_get = request.method() == Method::GET;
     let fault = |error: io::Error| {
         tracing::error!(%error, path = %path.display(), "serving a file");
@@ -113,7 +82,7 @@ struct IsGet(bool);
 
 /// Calls `done` once the last byte of the file has been handed to the connection. A range that
 /// does not reach the file's end is part of something larger and does not count.
-fn at_end(response: Response, done: impl FnOnce() + Send + 'static) -> Response {
+pub(super) fn at_end(response: Response, done: impl FnOnce() + Send + 'static) -> Response {
     let is_get = response.extensions().get::<IsGet>().is_some_and(|is| is.0);
     let reaches_end = match (response.status(), response.headers().get(CONTENT_RANGE)) {
         (StatusCode::OK, _) => true,
@@ -137,7 +106,7 @@ fn at_end(response: Response, done: impl FnOnce() + Send + 'static) -> Response 
 }
 
 /// The announced length, bytes; the body itself does not tell.
-fn length(response: &Response) -> Option<u64> {
+pub(super) fn length(response: &Response) -> Option<u64> {
     let value = response.headers().get(CONTENT_LENGTH)?;
     value.to_str().ok()?.parse().ok()
 }

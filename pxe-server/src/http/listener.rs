@@ -17,6 +17,8 @@ pub struct Local {
     pub address: Ipv4Addr,
     /// Port that it connected to.
     pub port: u16,
+    /// Address that it connected from.
+    pub peer: Ipv4Addr,
 }
 
 /// A listener for HTTP connections.
@@ -60,16 +62,25 @@ impl Listener for HttpListener {
 
 impl Connected<IncomingStream<'_, HttpListener>> for Local {
     fn connect_info(stream: IncomingStream<'_, HttpListener>) -> Self {
+        let peer = match stream.remote_addr().ip() {
+            IpAddr::V4(peer) => peer,
+            IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+        };
         match stream
             .io()
             .local_addr()
             .map(|address| (address.ip(), address.port()))
         {
-            Ok((IpAddr::V4(address), port)) => Self { address, port },
+            Ok((IpAddr::V4(address), port)) => Self {
+                address,
+                port,
+                peer,
+            },
             // The connection is gone already; whatever is answered reaches nobody.
             _ => Self {
                 address: Ipv4Addr::UNSPECIFIED,
                 port: 0,
+                peer,
             },
         }
     }

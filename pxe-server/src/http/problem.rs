@@ -12,10 +12,14 @@ use crate::machine::RegistryError;
 pub enum Problem {
     /// The request is wrong.
     BadRequest(String),
+    /// There may be such a thing, and it is not given out.
+    Forbidden(String),
     /// There is no such thing.
     NotFound(String),
     /// It does not fit the machine's state.
     Conflict(String),
+    /// The operator's files are wrong.
+    Misconfigured(String),
     /// We failed; trying again can help.
     Unavailable(String),
 }
@@ -44,8 +48,10 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, text) = match self {
             Self::BadRequest(text) => (StatusCode::BAD_REQUEST, text),
+            Self::Forbidden(text) => (StatusCode::FORBIDDEN, text),
             Self::NotFound(text) => (StatusCode::NOT_FOUND, text),
             Self::Conflict(text) => (StatusCode::CONFLICT, text),
+            Self::Misconfigured(text) => (StatusCode::INTERNAL_SERVER_ERROR, text),
             Self::Unavailable(text) => (StatusCode::SERVICE_UNAVAILABLE, text),
         };
         (status, format!("{text}\n")).into_response()

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use crate::http::{App, Problem};
 use crate::machine::{Ticket, TicketError};
 
-/// The query of a report.
+/// The query of whoever has a ticket.
 #[derive(Debug, Deserialize)]
 pub(super) struct ReportQuery {
     #[serde(default)]
-    ticket: String,
+    pub(super) ticket: String,
 }
 
 /// `POST /machines/{mac}/report?ticket=…`: 204 once durable.

@@ -7,7 +7,7 @@ use embed::report::Identity;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::boot::Firmware;
+use crate::machine::Facts;
 
 /// An event with its place and time in the machine's life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ pub enum ScriptKind {
     Disk,
     /// Wait for the operator.
     Held,
-    /// No group matches: boot the disk.
+    /// No group matches: whatever the site has for unknown machines.
     Unassigned,
 }
 
@@ -65,14 +65,27 @@ pub enum ScriptKind {
     rename_all_fields = "kebab-case"
 )]
 pub enum Event {
+    /// The machine was seen for the first time.
+    Discovered,
+    /// It belongs to this group and profile from now on.
+    Matched {
+        /// The group; none if the operator chose the profile.
+        group: Option<String>,
+        /// The profile.
+        profile: String,
+    },
+    /// The operator chose a profile for it, or took that back.
+    Claimed {
+        /// The profile.
+        profile: Option<String>,
+    },
     /// A boot request was answered.
     DhcpDiscover {
-        /// Firmware family.
-        arch: Firmware,
         /// Who asked.
         client: BootClient,
-        /// The machine's UUID, when it was sent.
-        uuid: Option<String>,
+        /// What it told, and its relay.
+        #[serde(flatten)]
+        facts: Facts,
     },
     /// The boot program was transferred to its end.
     NbpServed {
@@ -89,10 +102,9 @@ pub enum Event {
     ScriptServed {
         /// Which one.
         script: ScriptKind,
-        /// The machine's UUID as iPXE reads it.
-        uuid: Option<String>,
-        /// The machine's serial number as iPXE reads it.
-        serial: Option<String>,
+        /// What iPXE told of the machine.
+        #[serde(flatten)]
+        facts: Facts,
     },
     /// The live rootfs was transferred to its end.
     RootfsServed {

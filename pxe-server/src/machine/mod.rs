@@ -1,15 +1,18 @@
-//! A machine's life as the server knows it: what happened (`event`), what follows from it
+//! A machine's life as the server knows it: what it is known by (`facts`), what happened (`event`), what follows from it
 //! (`state`, pure), the single-use permission to install (`ticket`), and the one place where
 //! both meet a durable store (`registry`).
 
 mod event;
+mod facts;
 mod registry;
 mod request;
 mod state;
 mod ticket;
 
 pub use event::{BootClient, Event, Record, ScriptKind, Via};
-pub use registry::{Observer, Registry, RegistryError, ReinstallRequest, Worker};
-pub use request::{RequestError, leave_request, waiting_requests};
-pub use state::{Answer, Machine, Refusal, State, TicketState};
+pub(crate) use facts::is_label;
+pub use facts::{FactError, Facts, Subject, host_name, printable, text_or_hex};
+pub use registry::{Observer, Registry, RegistryError, Worker};
+pub use request::{OperatorRequest, RequestError, Wish, leave_request, waiting_requests};
+pub use state::{Answer, Machine, Matched, Refusal, State, TicketState};
 pub use ticket::{Ticket, TicketError};

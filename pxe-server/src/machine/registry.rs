@@ -14,9 +14,13 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::mac::MacAddr;
-use crate::machine::{Answer, Event, Machine, Record, Refusal, Ticket};
+use crate::machine::{
+    Answer, Event, Facts, Machine, Matched, OperatorRequest, Record, Refusal, Subject, Ticket,
+};
 use crate::store::{MachineStore, StoreError};
 
+/// Machines that are kept; addresses seen on the network beyond that are not recorded.
+const MAX_MACHINES: usize = 100_000;
 /// Requests that may wait for the registry's thread.
 const QUEUE: usize = 4096;
 
@@ -35,15 +39,6 @@ pub enum RegistryError {
     Unavailable,
 }
 
-/// An operator's request for one more install of a machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReinstallRequest {
-    /// The machine.
-    pub mac: MacAddr,
-    /// Unique name of the request; one name is carried out once.
-    pub id: String,
-}
-
 mod committer;
 
 use committer::Committer;
@@ -58,9 +53,8 @@ enum Command {
     },
     Script {
         mac: MacAddr,
-        assigned: bool,
-        uuid: Option<String>,
-        serial: Option<String>,
+        matched: Option<Matched>,
+        facts: Box<Facts>,
         reply: Reply<Answer>,
     },
     Report {
@@ -69,13 +63,15 @@ enum Command {
         report: Box<Report>,
         reply: Reply<()>,
     },
-    Reinstall {
-        request: ReinstallRequest,
+    Operator {
+        request: OperatorRequest,
         reply: Reply<()>,
     },
     Stop,
 }
 
+/// Facts that the network sides were told and that may not be durable yet.
+type Heard = Arc<RwLock<HashMap<MacAddr, Facts>>>;
 type View = Arc<RwLock<HashMap<MacAddr, Machine>>>;
 
 /// Handle to the registry; cheap to clone.
@@ -83,6 +79,7 @@ type View = Arc<RwLock<HashMap<MacAddr, Machine>>>;
 pub struct Registry {
     queue: mpsc::Sender<Command>,
     view: View,
+    heard: Heard,
     store: Arc<dyn MachineStore>,
     dropped: Arc<AtomicU64>,
 }
@@ -123,6 +120,7 @@ impl Registry {
             Self {
                 queue,
                 view,
+                heard: Heard::default(),
                 store,
                 dropped: Arc::default(),
             },
@@ -151,24 +149,51 @@ impl Registry {
         self.view.read().ok()?.get(&mac).cloned()
     }
 
+    /// What is known of `mac`, with what was heard a moment ago and is not durable yet: a machine
+    /// must not get into another group because the store is slow.
+    pub fn subject(&self, mac: MacAddr) -> Subject {
+        let mut subject = Subject::new(mac);
+        if let Some(machine) = self.machine(mac) {
+            subject.facts = machine.facts;
+            subject.claim = machine.claim;
+        }
+        if let Some(facts) = self
+            .heard
+            .read()
+            .ok()
+            .and_then(|heard| heard.get(&mac).cloned())
+        {
+            subject.facts.update(&facts);
+        }
+        subject
+    }
+
+    /// Keeps what was heard of `mac` until it is durable.
+    fn hear(&self, mac: MacAddr, facts: &Facts) {
+        if let Ok(mut heard) = self.heard.write()
+            && (heard.len() < MAX_MACHINES || heard.contains_key(&mac))
+        {
+            heard.entry(mac).or_default().update(facts);
+        }
+    }
+
     /// The events of one machine, oldest first. Blocks on the store.
     pub fn timeline(&self, mac: MacAddr) -> Result<Vec<Record>, StoreError> {
         self.store.timeline(mac)
     }
 
-    /// What `mac` shall do; when that is an install, its ticket is durable.
+    /// What `mac` shall do, given the group and profile that it `matched`; when that is an install, its ticket is durable.
     pub async fn script(
         &self,
         mac: MacAddr,
-        assigned: bool,
-        uuid: Option<String>,
-        serial: Option<String>,
+        matched: Option<Matched>,
+        facts: Facts,
     ) -> Result<Answer, RegistryError> {
+        self.hear(mac, &facts);
         self.ask(|reply| Command::Script {
             mac,
-            assigned,
-            uuid,
-            serial,
+            matched,
+            facts: Box::new(facts),
             reply,
         })
         .await
@@ -191,9 +216,8 @@ impl Registry {
     }
 
     /// Carries out an operator's request; it is durable when this returns `Ok`.
-    pub async fn reinstall(&self, request: ReinstallRequest) -> Result<(), RegistryError> {
-        self.ask(|reply| Command::Reinstall { request, reply })
-            .await
+    pub async fn carry_out(&self, request: OperatorRequest) -> Result<(), RegistryError> {
+        self.ask(|reply| Command::Operator { request, reply }).await
     }
 
     /// Ends the thread after everything queued before; later requests get
@@ -213,9 +237,17 @@ impl Registry {
 }
 
 impl Observer {
+    /// What is known of `mac`.
+    pub fn subject(&self, mac: MacAddr) -> Subject {
+        self.0.subject(mac)
+    }
+
     /// Notes an event, without waiting.
     pub fn note(&self, mac: MacAddr, event: Event) {
         let time = now();
+        if let Event::DhcpDiscover { facts, .. } = &event {
+            self.0.hear(mac, facts);
+        }
         if self
             .0
             .queue

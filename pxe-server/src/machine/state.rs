@@ -8,9 +8,8 @@ use embed::report::{Event as Reported, Identity, Report};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::boot::Firmware;
 use crate::mac::MacAddr;
-use crate::machine::{Event, ScriptKind, Ticket};
+use crate::machine::{Event, Facts, OperatorRequest, ScriptKind, Ticket, Wish};
 
 /// Where a machine is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +60,7 @@ pub enum Answer {
     Disk,
     /// Wait: an install was begun and its end is not known, or it failed.
     Held(State),
-    /// Boot the disk: no group matches.
+    /// No group matches: whatever the site has for unknown machines.
     Unassigned,
 }
 
@@ -104,12 +103,9 @@ pub struct Machine {
     pub state: State,
     /// Permission to install.
     pub ticket: TicketState,
-    /// UUID as last told by its firmware or by iPXE.
-    pub uuid: Option<String>,
-    /// Serial number as last told by iPXE.
-    pub serial: Option<String>,
-    /// Firmware family as last told in DHCP.
-    pub arch: Option<Firmware>,
+    /// What it is known by, as last told.
+    #[serde(flatten)]
+    pub facts: Facts,
     /// Progress of the current install, 0 to 100.
     pub percent: Option<u8>,
     /// Why the last install failed.
@@ -122,8 +118,26 @@ pub struct Machine {
     pub last_seen: Timestamp,
     /// Number of the newest event.
     pub events: u64,
-    /// The newest operator's request that was carried out.
+    /// The newest request to install it again that was carried out.
     pub last_request: Option<String>,
+    /// The newest claim that was carried out.
+    #[serde(default)]
+    pub last_claim: Option<String>,
+    /// The profile that the operator chose for it.
+    #[serde(default)]
+    pub claim: Option<String>,
+    /// The group and profile that it had when it last asked.
+    #[serde(default)]
+    pub matched: Option<Matched>,
+}
+
+/// What a machine belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Matched {
+    /// The group; none if the operator chose the profile.
+    pub group: Option<String>,
+    /// The profile.
+    pub profile: String,
 }
 
 impl Machine {
@@ -133,9 +147,7 @@ impl Machine {
             mac,
             state: State::Discovered,
             ticket: TicketState::None,
-            uuid: None,
-            serial: None,
-            arch: None,
+            facts: Facts::default(),
             percent: None,
             failure: None,
             identity: None,
@@ -143,19 +155,17 @@ impl Machine {
             last_seen: now,
             events: 0,
             last_request: None,
+            last_claim: None,
+            claim: None,
+            matched: None,
         }
     }
 
     /// Takes note of an event that changes no state.
     pub fn observe(&mut self, event: &Event) {
         match event {
-            Event::DhcpDiscover { arch, uuid, .. } => {
-                self.arch = Some(*arch);
-                self.uuid = uuid.clone().or(self.uuid.take());
-            }
-            Event::ScriptServed { uuid, serial, .. } => {
-                self.uuid = uuid.clone().or(self.uuid.take());
-                self.serial = serial.clone().or(self.serial.take());
+            Event::DhcpDiscover { facts, .. } | Event::ScriptServed { facts, .. } => {
+                self.facts.update(facts);
             }
             _ => {}
         }
@@ -177,6 +187,39 @@ impl Machine {
                 self.ticket = TicketState::Issued { ticket: fresh };
                 self.state = State::Booting;
                 (Answer::Install(fresh), true)
+            }
+        }
+    }
+
+    /// Whether it could be given an install now.
+    pub fn may_install(&self) -> bool {
+        let over = matches!(
+            self.state,
+            State::Installing | State::Installed | State::Provisioned | State::Failed
+        );
+        !over && !matches!(self.ticket, TicketState::Used { .. })
+    }
+
+    /// Takes note of what it belongs to; the event, if that is new.
+    pub fn note_match(&mut self, matched: Option<Matched>) -> Option<Event> {
+        let matched = matched.filter(|matched| self.matched.as_ref() != Some(matched))?;
+        self.matched = Some(matched.clone());
+        let Matched { group, profile } = matched;
+        Some(Event::Matched { group, profile })
+    }
+
+    /// Carries out an operator's request; the event, unless that was done already.
+    pub fn carry_out(&mut self, request: &OperatorRequest) -> Option<Event> {
+        match &request.wish {
+            Wish::Reinstall => self
+                .reinstall(&request.id)
+                .then_some(Event::ReinstallRequested),
+            Wish::Claim(_) if self.last_claim.as_ref() == Some(&request.id) => None,
+            Wish::Claim(profile) => {
+                self.last_claim = Some(request.id.clone());
+                self.claim.clone_from(profile);
+                let profile = profile.clone();
+                Some(Event::Claimed { profile })
             }
         }
     }
@@ -240,7 +283,7 @@ impl Machine {
 
     /// Allows one more install: the old ticket is worth nothing from here on. A request that was
     /// carried out already (`request` is its name) changes nothing and gives `false`.
-    pub fn reinstall(&mut self, request: &str) -> bool {
+    fn reinstall(&mut self, request: &str) -> bool {
         if self.last_request.as_deref() == Some(request) {
             return false;
         }

@@ -32,8 +32,22 @@ impl fmt::Display for ConfigErrors {
     }
 }
 
-/// The config that consists of `bytes` and lies in `dir`, and what is odd about it.
-pub(super) fn read(dir: &Path, bytes: Vec<u8>) -> Result<(Config, Vec<String>), ConfigErrors> {
+/// A config that machines get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadyConfig {
+    /// The config.
+    pub config: Config,
+    /// What is odd about it.
+    pub warnings: Vec<String>,
+}
+
+/// The config that consists of `bytes`, with local files from `dir`. `origin` tells where the
+/// byte at an offset comes from, if not from there.
+pub(super) fn read(
+    dir: &Path,
+    bytes: Vec<u8>,
+    origin: impl Fn(usize) -> Option<String>,
+) -> Result<ReadyConfig, ConfigErrors> {
     let files = FilesDir::open(dir).map_err(|error| ConfigErrors(vec![error.to_string()]))?;
     let options = butane::Options {
         files: Some(&files),
@@ -46,14 +60,22 @@ pub(super) fn read(dir: &Path, bytes: Vec<u8>) -> Result<(Config, Vec<String>), 
     let renderer = Renderer::new(&sources);
     let (mut errors, mut warnings) = (Vec::new(), Vec::new());
     for finding in findings.into_sorted() {
-        let text = format!("{}: {}", renderer.place(finding.at), finding.message);
+        let place = renderer.place(finding.at);
+        let place = match origin(finding.at.span.start as usize) {
+            Some(origin) => format!("{origin}, as rendered {place}"),
+            None => place,
+        };
+        let text = format!("{place}: {}", finding.message);
         match finding.severity {
             Severity::Error => errors.push(text),
             Severity::Warning => warnings.push(text),
         }
     }
     match loaded {
-        Some(loaded) => Ok((loaded.config, warnings)),
+        Some(loaded) => Ok(ReadyConfig {
+            config: loaded.config,
+            warnings,
+        }),
         None => Err(ConfigErrors(errors)),
     }
 }

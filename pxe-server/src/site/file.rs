@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::site::SiteError;
+use crate::site::{SiteError, UnknownMachines};
 
 /// Largest site file that is read, bytes.
 pub(super) const MAX_FILE: u64 = 4 * 1024 * 1024;
@@ -20,6 +20,8 @@ pub(super) struct SiteFile {
     pub(super) ipxe: IpxeFile,
     #[serde(default)]
     pub(super) dhcp: DhcpFile,
+    #[serde(default)]
+    pub(super) unknown_machines: UnknownMachines,
 }
 
 /// Boot programs; the defaults are where Debian's `ipxe` package puts them.

@@ -2,105 +2,24 @@
 //! media's `manifest.json`. Everything that can be wrong is found here, before a machine asks.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use embed::manifest::{Manifest, ManifestError};
+use embed::manifest::Manifest;
 
-use crate::boot::{CommandLineTooLong, Endpoint, InstallScript, Programs, install_script};
-use crate::mac::MacAddr;
-use crate::machine::Ticket;
-use crate::site::config::{self, ConfigErrors};
 use crate::site::file::{self, SiteFile};
-use crate::site::{Group, InstallImage, Site};
-
-/// Something worth a look that is not wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Warning {
-    /// The file.
-    pub path: PathBuf,
-    /// What is odd about it.
-    pub text: String,
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.text)
-    }
-}
-
-/// Why a site was refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SiteError {
-    /// A file or directory cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// Its path.
-        path: PathBuf,
-        /// Cause.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A file is larger than any site file can be.
-    #[error("{} has {size} bytes; at most {max} are read", path.display(), max = file::MAX_FILE)]
-    TooLarge {
-        /// Its path.
-        path: PathBuf,
-        /// Its size, bytes.
-        size: u64,
-    },
-    /// Not YAML, or not of the expected form.
-    #[error("{}:{line}:{column}: {reason}", path.display())]
-    Yaml {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: u64,
-        /// Column, from 1.
-        column: u64,
-        /// What the reader met.
-        reason: String,
-    },
-    /// A value that cannot be used.
-    #[error("{}: {reason}", path.display())]
-    Value {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A config that Ignition would refuse.
-    #[error("{} is no usable Ignition config", path.display())]
-    Ignition {
-        /// The file.
-        path: PathBuf,
-        /// Cause.
-        #[source]
-        source: ConfigErrors,
-    },
-    /// The media's manifest is unusable.
-    #[error("{} is no usable manifest", path.display())]
-    Manifest {
-        /// The file.
-        path: PathBuf,
-        /// Cause.
-        #[source]
-        source: ManifestError,
-    },
-    /// A profile's kernel command line is too long.
-    #[error("{}: too many kernel arguments", path.display())]
-    CommandLine {
-        /// The profile's file.
-        path: PathBuf,
-        /// Cause.
-        #[source]
-        source: CommandLineTooLong,
-    },
-}
+use crate::site::first_stage::first_stage;
+use crate::site::index::Index;
+use crate::site::render::Rendering;
+use crate::site::{Metadata, Site, SiteError, Warning, check, config, template};
 
 impl Site {
+    /// Where the site in `dir` has its media.
+    pub fn media_of(dir: &Path) -> Result<PathBuf, SiteError> {
+        let site_file: SiteFile = file::read_yaml(&dir.join("site.yaml"))?;
+        Ok(dir.join(&site_file.media))
+    }
+
     /// Loads the site in `dir`, whole or not at all.
     pub fn load(dir: &Path) -> Result<Self, SiteError> {
         let site_path = dir.join("site.yaml");
@@ -109,27 +28,36 @@ impl Site {
         let mut site = Self {
             manifest: load_manifest(&media_dir)?,
             media_dir,
-            programs: Programs {
-                dir: dir.join(&site_file.ipxe.dir),
-                bios: site_file.ipxe.bios,
-                uefi_x64: site_file.ipxe.uefi_x64,
-                uefi_arm64: site_file.ipxe.uefi_arm64,
-            },
-            ipxe_user_classes: site_file.dhcp.ipxe_user_classes,
+            first_stage: Arc::new(first_stage(site_file.ipxe, site_file.dhcp, dir.to_owned())),
             profiles: load_all(&dir.join("profiles"))?,
             groups: load_all(&dir.join("groups"))?,
+            index: Index::default(),
             configs: BTreeMap::new(),
+            rendering: Rendering::load(&dir.join("configs"))?,
+            no_metadata: Metadata::new(),
+            unknown_machines: site_file.unknown_machines,
             warnings: Vec::new(),
         };
-        check_programs(&site.programs, &site_path)?;
+        check::programs(&site.first_stage.programs, &site_path)?;
         load_configs(dir, &mut site)?;
-        check_profiles(dir, &site)?;
-        check_groups(dir, &site)?;
+        check::profiles(dir, &site)?;
+        check::groups(dir, &site)?;
+        let selectors = site.groups.iter();
+        site.index = Index::new(selectors.map(|(name, group)| (name, &group.selector)));
+        let tied = site.index.ties().into_iter().map(|(first, second)| Warning {
+            path: dir.join("groups").join(format!("{second}.yaml")),
+            text: format!(
+                "a machine can match this and group `{first}`, and only the length of their values or their names decide"
+            ),
+        });
+        let tied: Vec<Warning> = tied.collect();
+        site.warnings.extend(tied);
+        site.render_samples()?;
         Ok(site)
     }
 }
 
-fn value(path: &Path, reason: impl Into<String>) -> SiteError {
+pub(super) fn value(path: &Path, reason: impl Into<String>) -> SiteError {
     SiteError::Value {
         path: path.to_owned(),
         reason: reason.into(),
@@ -138,37 +66,44 @@ fn value(path: &Path, reason: impl Into<String>) -> SiteError {
 
 /// Every `*.yaml` of a directory by its stem; a missing directory has none.
 fn load_all<T: serde::de::DeserializeOwned>(dir: &Path) -> Result<BTreeMap<String, T>, SiteError> {
+    let mut all = BTreeMap::new();
+    for path in files(dir, ".yaml")? {
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        all.insert(stem.unwrap_or_default().to_owned(), file::read_yaml(&path)?);
+    }
+    Ok(all)
+}
+
+/// The files of a directory whose names end with `suffix`, sorted; a missing directory has none.
+pub(super) fn files(dir: &Path, suffix: &str) -> Result<Vec<PathBuf>, SiteError> {
     let unreadable = |source| SiteError::Read {
         path: dir.to_owned(),
         source,
     };
     let entries = match std::fs::read_dir(dir) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(unreadable)?,
     };
-    let mut all = BTreeMap::new();
+    let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_none_or(|extension| extension != "yaml") {
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        let Some(stem) = name.as_deref().and_then(|name| name.strip_suffix(suffix)) else {
             continue;
-        }
-        let stem = path
-            .file_stem()
-            .and_then(|stem| stem.to_str())
-            .unwrap_or_default()
-            .to_owned();
-        if !is_name(&stem) {
+        };
+        if !is_name(stem) {
             return Err(value(
                 &path,
                 "file names consist of letters, digits, `.`, `_` and `-`",
             ));
         }
-        all.insert(stem, file::read_yaml(&path)?);
+        files.push(path);
     }
-    Ok(all)
+    files.sort();
+    Ok(files)
 }
 
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with('.')
         && text
@@ -185,7 +120,7 @@ fn load_manifest(dir: &Path) -> Result<Manifest, SiteError> {
         source,
     })?;
     for word in &manifest.kargs {
-        check_word(word, &path)?;
+        check::word(word, &path)?;
     }
     let image = manifest.image.as_ref().map(|image| &image.artifact);
     for artifact in [
@@ -223,20 +158,6 @@ fn load_manifest(dir: &Path) -> Result<Manifest, SiteError> {
     Ok(manifest)
 }
 
-fn check_programs(programs: &Programs, path: &Path) -> Result<(), SiteError> {
-    for name in programs.names() {
-        if !is_name(name) {
-            return Err(value(
-                path,
-                format!("`ipxe`: `{name}` is no plain file name"),
-            ));
-        }
-        let file = programs.dir.join(name);
-        std::fs::metadata(&file).map_err(|source| SiteError::Read { path: file, source })?;
-    }
-    Ok(())
-}
-
 fn load_configs(dir: &Path, site: &mut Site) -> Result<(), SiteError> {
     for (name, profile) in &site.profiles {
         let profile_path = dir.join("profiles").join(format!("{name}.yaml"));
@@ -248,107 +169,22 @@ fn load_configs(dir: &Path, site: &mut Site) -> Result<(), SiteError> {
         }
         let configs = dir.join("configs");
         let path = configs.join(&profile.ignition);
-        let read = config::read(&configs, file::read(&path)?);
-        let (config, warnings) = read.map_err(|source| SiteError::Ignition {
+        let bytes = file::read(&path)?;
+        if profile.ignition.ends_with(template::SUFFIX) {
+            continue;
+        }
+        let read = config::read(&configs, bytes, |_| None);
+        let ready = read.map_err(|source| SiteError::Ignition {
             path: path.clone(),
             source,
         })?;
         site.warnings
-            .extend(warnings.into_iter().map(|text| Warning {
+            .extend(ready.warnings.iter().map(|text| Warning {
                 path: path.clone(),
-                text,
+                text: text.clone(),
             }));
-        site.configs.insert(profile.ignition.clone(), config);
-    }
-    Ok(())
-}
-
-/// A word on an iPXE line and in a kernel command line: one word in both.
-fn check_word(word: &str, path: &Path) -> Result<(), SiteError> {
-    let fits =
-        word.bytes().all(|b| b.is_ascii_graphic()) && !word.is_empty() && !word.contains("${");
-    if fits && !["||", "&&"].contains(&word) {
-        return Ok(());
-    }
-    Err(value(
-        path,
-        format!(
-            "`{word}` is not one word of printable ASCII without `${{`, and can not be a kernel argument"
-        ),
-    ))
-}
-
-fn check_profiles(dir: &Path, site: &Site) -> Result<(), SiteError> {
-    for (stem, profile) in &site.profiles {
-        let path = dir.join("profiles").join(format!("{stem}.yaml"));
-        if *stem != profile.name {
-            return Err(value(
-                &path,
-                format!("`name` is `{}`, the file is named `{stem}`", profile.name),
-            ));
-        }
-        if !profile.install.device.starts_with("/dev/") {
-            return Err(value(
-                &path,
-                format!(
-                    "`install.device`: `{}` does not start with /dev/",
-                    profile.install.device
-                ),
-            ));
-        }
-        for word in profile.kargs.iter().chain([&profile.install.device]) {
-            check_word(word, &path)?;
-        }
-        if profile.install.image == InstallImage::Published && site.manifest.image.is_none() {
-            return Err(value(
-                &path,
-                "`install.image: published`, but the media hold no published image",
-            ));
-        }
-        let longest = Endpoint {
-            address: Ipv4Addr::BROADCAST,
-            port: u16::MAX,
-        };
-        let parts = InstallScript {
-            mac: MacAddr([0; 6]),
-            profile,
-            manifest: &site.manifest,
-            ticket: Ticket([0; 16]),
-            endpoint: longest,
-        };
-        install_script(&parts).map_err(|source| SiteError::CommandLine { path, source })?;
-    }
-    Ok(())
-}
-
-fn check_groups(dir: &Path, site: &Site) -> Result<(), SiteError> {
-    let path = |name: &str| dir.join("groups").join(format!("{name}.yaml"));
-    let mut owners: BTreeMap<MacAddr, &str> = BTreeMap::new();
-    let mut catch_all: Option<&str> = None;
-    for (name, Group { profile, selector }) in &site.groups {
-        if !site.profiles.contains_key(profile) {
-            return Err(value(
-                &path(name),
-                format!("there is no profile `{profile}`"),
-            ));
-        }
-        let Some(list) = &selector.mac else {
-            if let Some(other) = catch_all.replace(name) {
-                return Err(value(
-                    &path(name),
-                    format!("group `{other}` takes all other machines already"),
-                ));
-            }
-            continue;
-        };
-        for mac in list {
-            if let Some(other) = owners.insert(*mac, name) {
-                return Err(value(
-                    &path(name),
-                    format!("{mac} is in group `{other}` already"),
-                ));
-            }
-        }
+        site.configs
+            .insert(profile.ignition.clone(), Arc::new(ready));
     }
     Ok(())
 }

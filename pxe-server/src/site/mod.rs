@@ -1,24 +1,42 @@
 //! The operator's intent: a directory of files, loaded whole or refused.
 //!
-//! `file` is the YAML as written, `load` reads and checks a directory, this file is the result
-//! and how a machine finds its profile. Nothing here is about what machines have done.
+//! `file` is the YAML as written, `load` reads and checks a directory, `selector` says which
+//! machines a group is for, `index` finds the group of one; this file is the result. Nothing here is about what machines have done.
 
+mod check;
 mod config;
+mod current;
+mod error;
+mod explain;
 mod file;
+mod first_stage;
+mod index;
 mod load;
+mod pattern;
+mod render;
+mod selector;
+mod template;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use embed::ignition::Config;
+use embed::digest::Sha512Digest;
 use embed::manifest::Manifest;
 use serde::Deserialize;
 
-use crate::boot::Programs;
-use crate::mac::MacAddr;
+use crate::boot::{ConfigDelivery, FirstStage};
+use crate::machine::Subject;
+use index::Index;
+use render::Rendering;
 
-pub use config::ConfigErrors;
-pub use load::{SiteError, Warning};
+pub use config::{ConfigErrors, ReadyConfig};
+pub use current::{CurrentSite, Refused, Status, Watch};
+pub use error::{SiteError, Warning};
+pub use explain::{Chosen, Explanation, GroupVerdict, Verdict};
+pub use first_stage::FirstStages;
+pub use render::SampleConfig;
+pub use selector::Selector;
 
 /// A whole site.
 #[derive(Clone, Debug)]
@@ -28,17 +46,33 @@ pub struct Site {
     /// What the media consist of.
     pub manifest: Manifest,
     /// Network boot programs.
-    pub programs: Programs,
-    /// User classes by which iPXE is known.
-    pub ipxe_user_classes: Vec<String>,
+    pub first_stage: Arc<FirstStage>,
     /// Profiles by name.
     pub profiles: BTreeMap<String, Profile>,
     /// Groups by name.
     pub groups: BTreeMap<String, Group>,
-    /// Configs by file name.
-    pub configs: BTreeMap<String, Config>,
+    index: Index,
+    /// Configs that are the same for every machine, by file name.
+    pub configs: BTreeMap<String, Arc<ReadyConfig>>,
+    rendering: Rendering,
+    no_metadata: Metadata,
+    /// What machines get that no group matches.
+    pub unknown_machines: UnknownMachines,
     /// What deserves a look without being wrong.
     pub warnings: Vec<Warning>,
+}
+
+/// What machines get that no group matches and nobody has claimed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnknownMachines {
+    /// A script that boots their disk.
+    #[default]
+    BootDisk,
+    /// No answer in DHCP, once no group can match whatever else becomes known.
+    Ignore,
+    /// A script that waits until they are claimed.
+    Hold,
 }
 
 /// What a machine shall become.
@@ -52,9 +86,39 @@ pub struct Profile {
     /// Kernel arguments of the live system, after the media's own.
     #[serde(default)]
     pub kargs: Vec<String>,
-    /// File name of the config in `configs/`.
+    /// File name of the config in `configs/`; a template if it ends with `.j2`.
     pub ignition: String,
+    /// How machines get it.
+    #[serde(default)]
+    pub config_delivery: Delivery,
+    /// Values for the template.
+    #[serde(default)]
+    pub metadata: Metadata,
 }
+
+/// How machines get their config.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Delivery {
+    /// They fetch it from a URL, and check its digest.
+    #[default]
+    Url,
+    /// It comes as an initrd with the live system, before there is any network.
+    Initrd,
+}
+
+impl Delivery {
+    /// What that means for a config of this digest.
+    pub fn of(self, digest: Sha512Digest) -> ConfigDelivery {
+        match self {
+            Self::Url => ConfigDelivery::Url(digest),
+            Self::Initrd => ConfigDelivery::Initrd,
+        }
+    }
+}
+
+/// Values for templates, by name.
+pub type Metadata = serde_json::Map<String, serde_json::Value>;
 
 /// Where and what to install.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -87,66 +151,62 @@ pub struct Group {
     /// Which machines; without any condition, all.
     #[serde(default)]
     pub selector: Selector,
+    /// Values for the template, over those of the profile.
+    #[serde(default)]
+    pub metadata: Metadata,
 }
 
-/// Conditions that must all hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Selector {
-    /// One of these addresses.
-    pub mac: Option<Vec<MacAddr>>,
-}
-
-impl Selector {
-    fn matches(&self, mac: MacAddr) -> bool {
-        self.mac.as_ref().is_none_or(|list| list.contains(&mac))
-    }
-
-    /// How many conditions there are.
-    fn conditions(&self) -> usize {
-        usize::from(self.mac.is_some())
-    }
-}
-
-/// The group, profile and config that a machine gets.
+/// The group and profile that a machine gets.
 #[derive(Clone, Copy, Debug)]
 pub struct Assignment<'a> {
-    /// Name of the group.
-    pub group: &'a str,
+    /// Name of the group; none if the operator chose the profile.
+    pub group: Option<&'a str>,
+    /// Values for the template that are the group's own.
+    pub metadata: &'a Metadata,
     /// The profile.
     pub profile: &'a Profile,
-    /// The config.
-    pub config: &'a Config,
 }
 
 impl Site {
-    /// What `mac` gets: of the groups that match, the one with the most conditions; of several,
-    /// the first by name.
-    pub fn assign(&self, mac: MacAddr) -> Option<Assignment<'_>> {
-        let matching = self
-            .groups
-            .iter()
-            .filter(|(_, group)| group.selector.matches(mac));
-        let (name, group) = matching.min_by_key(|(name, group)| {
-            (usize::MAX - group.selector.conditions(), name.as_str())
-        })?;
+    /// What a machine gets: the profile that the operator chose for it; otherwise, of the groups that match it, the one that describes it most closely;
+    /// of several, the first by name.
+    pub fn assign(&self, subject: &Subject) -> Option<Assignment<'_>> {
+        let claimed = subject.claim.as_ref();
+        if let Some(profile) = claimed.and_then(|name| self.profiles.get(name)) {
+            return Some(Assignment {
+                group: None,
+                metadata: &self.no_metadata,
+                profile,
+            });
+        }
+        let (name, group) = self.groups.get_key_value(self.index.best(subject)?)?;
         let profile = self.profiles.get(&group.profile)?;
         Some(Assignment {
-            group: name,
+            group: Some(name),
+            metadata: &group.metadata,
             profile,
-            config: self.configs.get(&profile.ignition)?,
         })
     }
 
-    /// Every machine that a group names.
-    pub fn named_machines(&self) -> Vec<MacAddr> {
-        let lists = self
-            .groups
-            .values()
-            .filter_map(|group| group.selector.mac.as_ref());
-        let mut machines: Vec<MacAddr> = lists.flatten().copied().collect();
-        machines.sort();
-        machines.dedup();
+    /// Whether the machine has a group, or can get one by what is not known of it yet.
+    pub fn may_serve(&self, subject: &Subject) -> bool {
+        self.unknown_machines != UnknownMachines::Ignore
+            || self.assign(subject).is_some()
+            || self.index.may_match(subject)
+    }
+
+    /// Every machine that a group names, by address, UUID, serial number or asset tag. Where the
+    /// address is not known, it is 02:00:00:00:00:00.
+    pub fn named_machines(&self) -> Vec<Subject> {
+        let selectors = self.groups.values().map(|group| &group.selector);
+        let mut machines: Vec<Subject> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for machine in selectors.flat_map(Selector::samples) {
+            if seen.insert(format!("{machine:?}")) {
+                machines.push(machine);
+            }
+        }
+        machines.sort_by_key(|machine| machine.mac);
         machines
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::fixture::{self, site_dir};
+use crate::mac::MacAddr;
 
 const MAC: MacAddr = MacAddr([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
 
@@ -22,14 +23,17 @@ fn a_machine_gets_its_own_group_and_others_the_catch_all() {
     assert_eq!(MAC.to_string(), fixture::MAC);
     let dir = site_dir();
     let site = Site::load(&dir.path().join("site")).unwrap();
-    assert_eq!(site.assign(MAC).unwrap().group, "rack");
-    assert!(site.assign(MacAddr([2; 6])).is_none());
-    assert_eq!(site.named_machines(), [MAC]);
+    assert_eq!(site.assign(&Subject::new(MAC)).unwrap().group, Some("rack"));
+    assert!(site.assign(&Subject::new(MacAddr([2; 6]))).is_none());
+    assert_eq!(site.named_machines(), [Subject::new(MAC)]);
 
     write(dir.path(), "groups/a-rest.yaml", "profile: worker\n");
     let site = Site::load(&dir.path().join("site")).unwrap();
-    assert_eq!(site.assign(MAC).unwrap().group, "rack");
-    assert_eq!(site.assign(MacAddr([2; 6])).unwrap().group, "a-rest");
+    assert_eq!(site.assign(&Subject::new(MAC)).unwrap().group, Some("rack"));
+    assert_eq!(
+        site.assign(&Subject::new(MacAddr([2; 6]))).unwrap().group,
+        Some("a-rest")
+    );
 }
 
 #[test]
@@ -153,8 +157,11 @@ fn butane_is_served_as_ignition_with_files_from_beside_it() {
     std::fs::create_dir(dir.path().join("site/configs/tree")).unwrap();
     write(dir.path(), "configs/tree/motd", "hello");
     let site = Site::load(&dir.path().join("site")).unwrap();
-    let config = site.assign(MAC).unwrap().config;
-    let value: serde_json::Value = serde_json::from_slice(config.bytes()).unwrap();
+    let subject = Subject::new(MAC);
+    let ready = site
+        .config(&site.assign(&subject).unwrap(), &subject)
+        .unwrap();
+    let value: serde_json::Value = serde_json::from_slice(ready.config.bytes()).unwrap();
     assert_eq!(value["ignition"]["version"], "3.4.0");
     assert_eq!(value["storage"]["files"][0]["path"], "/motd");
     let warnings: Vec<&str> = site.warnings.iter().map(|w| w.text.as_str()).collect();
@@ -186,4 +193,52 @@ fn too_many_kernel_arguments_are_found_at_load() {
     );
     let error = refused(|dir| write(dir, "profiles/worker.yaml", &text));
     assert!(matches!(&error, SiteError::CommandLine { .. }), "{error:?}");
+}
+
+#[test]
+fn a_claim_comes_before_every_group_while_its_profile_is_there() {
+    let dir = site_dir();
+    let profile = "name: other\nignition: worker.ign\ninstall: {device: /dev/sda}\n";
+    write(dir.path(), "profiles/other.yaml", profile);
+    let site = Site::load(&dir.path().join("site")).unwrap();
+    let mut subject = Subject::new(MAC);
+    subject.claim = Some("other".into());
+    let claimed = site.assign(&subject).unwrap();
+    assert_eq!(
+        (claimed.group, claimed.profile.name.as_str()),
+        (None, "other")
+    );
+    assert_eq!(
+        site.explain(&subject).chosen.unwrap().because,
+        "claimed by hand"
+    );
+    subject.claim = Some("gone".into());
+    assert_eq!(site.assign(&subject).unwrap().group, Some("rack"));
+}
+
+#[test]
+fn unknown_machines_are_ignored_only_when_no_group_can_match_them() {
+    let dir = site_dir();
+    let base = "media: ../media\nipxe: {dir: ../ipxe}\n";
+    write(
+        dir.path(),
+        "groups/s.yaml",
+        "profile: worker\nselector: {serial: 'A*', arch: aarch64}\n",
+    );
+    let mut stranger = Subject::new(MacAddr([2; 6]));
+    stranger.facts.say("arch", "x86_64").unwrap();
+    for (policy, serves) in [("boot-disk", true), ("hold", true), ("ignore", false)] {
+        write(
+            dir.path(),
+            "site.yaml",
+            &format!("{base}unknown-machines: {policy}\n"),
+        );
+        let site = Site::load(&dir.path().join("site")).unwrap();
+        assert!(site.may_serve(&Subject::new(MAC)), "{policy}");
+        assert_eq!(site.may_serve(&stranger), serves, "{policy}");
+        assert!(
+            site.may_serve(&Subject::new(MacAddr([2; 6]))),
+            "its serial may be A1"
+        );
+    }
 }

@@ -4,12 +4,11 @@ use std::fs::File;
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::FileExt as _;
-use std::sync::Arc;
 
 use crate::boot::{BootFile, Endpoint, autoexec_script};
 use crate::mac::MacAddr;
 use crate::machine::{Event, Observer, Via};
-use crate::site::Site;
+use crate::site::FirstStages;
 
 /// Bytes that can be read at any place.
 #[derive(Debug)]
@@ -80,8 +79,8 @@ pub trait FileSource: Send + Sync + std::fmt::Debug {
 /// The boot files of a site.
 #[derive(Debug)]
 pub struct BootFiles {
-    /// The site.
-    pub site: Arc<Site>,
+    /// Boot programs.
+    pub first_stages: FirstStages,
     /// Our address as clients shall use it, when not that of the interface.
     pub advertise: Option<Ipv4Addr>,
     /// Port of our HTTP server.
@@ -93,7 +92,8 @@ pub struct BootFiles {
 impl FileSource for BootFiles {
     fn open(&self, name: &str, local: Ipv4Addr) -> Result<Opened, OpenError> {
         let (mac, file) = self
-            .site
+            .first_stages
+            .get()
             .programs
             .resolve(name)
             .ok_or(OpenError::NotFound)?;

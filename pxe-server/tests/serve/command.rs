@@ -44,6 +44,19 @@ fn check_shows_what_each_machine_gets() {
 }
 
 #[test]
+fn check_warns_of_groups_that_only_names_tell_apart() {
+    let dir = site_dir();
+    for (name, selector) in [("b", "{serial: 'A*'}"), ("a", "{hostname: 'w*'}")] {
+        let group = dir.path().join(format!("site/groups/{name}.yaml"));
+        std::fs::write(group, format!("profile: worker\nselector: {selector}\n")).unwrap();
+    }
+    let output = run(dir.path(), &["check"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let want = "groups/b.yaml: a machine can match this and group `a`, and only the length of their values or their names decide";
+    assert!(text.contains(want), "{text}");
+}
+
+#[test]
 fn check_and_serve_refuse_a_broken_site_alike() {
     let dir = site_dir();
     let group = dir.path().join("site/groups/rack.yaml");

@@ -74,7 +74,7 @@ fn a_uefi_client_is_offered_service_and_then_its_file_on_the_second_port() {
     assert!(ack[108..].starts_with(b"boot/52-54-00-12-34-56/snponly.efi\0"));
 
     server.wait_for("dhcp-discover", |server| {
-        server.events() == ["dhcp-discover"]
+        server.events() == ["discovered", "dhcp-discover"]
     });
     let machine = server.machine();
     assert_eq!(
@@ -97,4 +97,24 @@ fn a_thousand_discovers_are_all_answered() {
         socket.send_to(&packet, ("127.0.0.1", server.dhcp)).unwrap();
         assert_eq!(receive(&socket)[4..8], n.to_be_bytes());
     }
+}
+
+#[test]
+fn a_machine_that_the_site_ignores_hears_nothing() {
+    let dir = site_dir();
+    let site = dir.path().join("site");
+    let text = "media: ../media\nipxe: {dir: ../ipxe}\nunknown-machines: ignore\n";
+    std::fs::write(site.join("site.yaml"), text).unwrap();
+    let server = Server::start(dir.path());
+    let socket = UdpSocket::bind(("127.0.0.1", server.dhcp + 1)).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let mut stranger = uefi(1, PXE);
+    stranger[28] = 2;
+    // The next answer is for the machine that came after the stranger.
+    for packet in [stranger, uefi(1, PXE)] {
+        socket.send_to(&packet, ("127.0.0.1", server.dhcp)).unwrap();
+    }
+    assert_eq!(receive(&socket)[28], 0x52);
 }

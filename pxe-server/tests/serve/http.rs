@@ -95,6 +95,8 @@ fn a_life_is_on_record_without_its_ticket() {
     let events = server.events();
     let mut order = events.iter().map(String::as_str);
     for want in [
+        "discovered",
+        "matched",
         "ticket-issued",
         "script-served",
         "live",
@@ -281,7 +283,9 @@ fn uefi_http_boot_gets_its_program_by_its_type() {
         )
     );
     assert_eq!(server.get(path).bytes().unwrap().len(), 5000);
-    server.wait_for("nbp-served", |server| server.events() == ["nbp-served"]);
+    server.wait_for("nbp-served", |server| {
+        server.events() == ["discovered", "nbp-served"]
+    });
     assert_eq!(
         server
             .get("boot/52-54-00-12-34-56/other.efi")

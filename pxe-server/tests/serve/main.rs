@@ -12,7 +12,11 @@ mod crash;
 #[cfg(test)]
 mod dhcp;
 #[cfg(test)]
+mod groups;
+#[cfg(test)]
 mod http;
+#[cfg(test)]
+mod matchbox;
 #[cfg(test)]
 mod process;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A running `pxe-server` on free ports, ended with the test.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::net::UdpSocket;
 use std::path::Path;
@@ -42,6 +43,24 @@ fn free_dhcp_port() -> u16 {
 impl Server {
     /// Starts a server for the site in `dir` and waits until it is ready.
     pub(crate) fn start(dir: &Path) -> Self {
+        Self::start_with(dir, &["--site".as_ref(), dir.join("site").as_os_str()])
+    }
+
+    /// Starts a server for the matchbox data in `dir`, without DHCP.
+    pub(crate) fn start_matchbox(dir: &Path) -> Self {
+        let data = dir.join("data");
+        Self::start_with(
+            dir,
+            &[
+                "--dhcp".as_ref(),
+                "off".as_ref(),
+                "--matchbox".as_ref(),
+                data.as_os_str(),
+            ],
+        )
+    }
+
+    fn start_with(dir: &Path, source: &[&OsStr]) -> Self {
         let dhcp = free_dhcp_port();
         let mut child = Command::new(env!("CARGO_BIN_EXE_pxe-server"))
             .args([
@@ -55,12 +74,9 @@ impl Server {
                 "--dhcp-port",
                 &dhcp.to_string(),
             ])
-            .args([
-                "--site".as_ref(),
-                dir.join("site").as_os_str(),
-                "--state".as_ref(),
-                dir.join("state").as_os_str(),
-            ])
+            .args(source)
+            .arg("--state")
+            .arg(dir.join("state"))
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -108,6 +124,11 @@ impl Server {
 
     pub(crate) fn head(&self, path: &str) -> Response {
         self.client.head(self.url(path)).send().unwrap()
+    }
+
+    pub(crate) fn get_if_none_match(&self, path: &str, tag: &str) -> Response {
+        let request = self.client.get(self.url(path));
+        request.header("If-None-Match", tag).send().unwrap()
     }
 
     pub(crate) fn range(&self, path: &str, range: &str) -> Response {
@@ -185,16 +206,20 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([name, &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// SIGHUP: read the site again.
+    pub(crate) fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
     /// SIGTERM, and the exit code.
     pub(crate) fn terminate(mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.signal("-TERM");
         self.child.wait().unwrap().code()
     }
 }

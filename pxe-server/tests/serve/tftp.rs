@@ -259,8 +259,10 @@ fn boot_programs_and_the_generated_script_are_served_and_noted() {
         ),
         Some(vec![1; 3000])
     );
-    server.wait_for("nbp-served", |server| server.events() == ["nbp-served"]);
-    assert_eq!(server.machine()["timeline"][0]["bytes"], 3000);
+    server.wait_for("nbp-served", |server| {
+        server.events() == ["discovered", "nbp-served"]
+    });
+    assert_eq!(server.machine()["timeline"][1]["bytes"], 3000);
     let script = fetch(server.tftp, "autoexec.ipxe", &["-b", "512", "-w", "1"]).unwrap();
     let script = String::from_utf8(script).unwrap();
     assert!(

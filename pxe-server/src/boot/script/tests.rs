@@ -1,11 +1,11 @@
 //! The scripts word for word, and what no script may ever hold.
 
-use embed::digest::Sha256Digest;
+use embed::digest::{Sha256Digest, Sha512Digest};
 use embed::manifest::{Artifact, FORMAT, ImageArtifact};
 use embed::medium::LiveImage;
 
 use super::*;
-use crate::site::Install;
+use crate::site::{Delivery, Install, Metadata};
 
 const MAC: MacAddr = MacAddr([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
 const ENDPOINT: Endpoint = Endpoint {
@@ -50,6 +50,8 @@ fn profile(image: InstallImage) -> Profile {
         },
         kargs: vec!["console=ttyS0".into()],
         ignition: "worker.ign".into(),
+        config_delivery: Delivery::Url,
+        metadata: Metadata::new(),
     }
 }
 
@@ -60,6 +62,7 @@ fn install_script_is_the_documented_text() {
         mac: MAC,
         profile: &profile,
         manifest: &manifest,
+        config: ConfigDelivery::Url(Sha512Digest([0xab; 64])),
         ticket: Ticket([7; 16]),
         endpoint: ENDPOINT,
     };
@@ -68,7 +71,7 @@ echo pxe-server: 52:54:00:12:34:56: profile worker
 echo pxe-server: INSTALLING osevilx 1.2 on /dev/vda (its content will be lost)
 imgfree
 echo pxe-server: loading kernel vmlinuz
-kernel http://10.0.0.2:8080/assets/vmlinuz initrd=initrd.img ignition.firstboot ignition.platform.id=metal mitigations=auto console=ttyS0 coreos.live.rootfs_url=http://10.0.0.2:8080/assets/rootfs.img?mac=52-54-00-12-34-56 coreos.inst.install_dev=/dev/vda coreos.inst.ignition_url=http://10.0.0.2:8080/machines/52-54-00-12-34-56/ignition coreos.report_url=http://10.0.0.2:8080/machines/52-54-00-12-34-56/report?ticket=07070707070707070707070707070707 || goto failed
+kernel http://10.0.0.2:8080/assets/vmlinuz initrd=initrd.img ignition.firstboot ignition.platform.id=metal mitigations=auto console=ttyS0 coreos.live.rootfs_url=http://10.0.0.2:8080/assets/rootfs.img?mac=52-54-00-12-34-56 coreos.inst.install_dev=/dev/vda coreos.inst.ignition_url=http://10.0.0.2:8080/machines/52-54-00-12-34-56/ignition coreos.inst.ignition_hash=sha512-HASH coreos.report_url=http://10.0.0.2:8080/machines/52-54-00-12-34-56/report?ticket=07070707070707070707070707070707 || goto failed
 echo pxe-server: loading initramfs initrd.img
 initrd --name initrd.img http://10.0.0.2:8080/assets/initrd.img || goto failed
 echo pxe-server: starting the live system
@@ -78,7 +81,35 @@ echo pxe-server: could not load or start the live system; asking again in 10 s
 sleep 10
 chain --replace --autofree http://10.0.0.2:8080/boot.ipxe
 ";
+    let want = want.replace("HASH", &"ab".repeat(64));
     assert_eq!(install_script(&parts).unwrap(), want);
+}
+
+#[test]
+fn a_config_in_an_initrd_is_loaded_with_the_ticket_and_not_fetched_again() {
+    let (manifest, profile) = (manifest(), profile(InstallImage::Live));
+    let parts = InstallScript {
+        mac: MAC,
+        profile: &profile,
+        manifest: &manifest,
+        config: ConfigDelivery::Initrd,
+        ticket: Ticket([7; 16]),
+        endpoint: ENDPOINT,
+    };
+    let script = install_script(&parts).unwrap();
+    assert!(
+        script.contains("/vmlinuz initrd=initrd.img initrd=config.img ignition.firstboot "),
+        "{script}"
+    );
+    let initrd = format!(
+        "initrd --name config.img http://10.0.0.2:8080/machines/52-54-00-12-34-56/config.img?ticket={} || goto failed\n",
+        "07".repeat(16)
+    );
+    assert!(script.contains(&initrd), "{script}");
+    assert!(
+        !script.contains("ignition_url") && !script.contains("ignition_hash"),
+        "{script}"
+    );
 }
 
 #[test]
@@ -88,6 +119,7 @@ fn published_image_is_named_by_url() {
         mac: MAC,
         profile: &profile,
         manifest: &manifest,
+        config: ConfigDelivery::Url(Sha512Digest([0; 64])),
         ticket: Ticket([0; 16]),
         endpoint: ENDPOINT,
     };
@@ -107,6 +139,7 @@ fn a_command_line_that_the_kernel_would_cut_is_refused() {
         mac: MAC,
         profile: &profile,
         manifest: &manifest,
+        config: ConfigDelivery::Url(Sha512Digest([0; 64])),
         ticket: Ticket([0; 16]),
         endpoint: ENDPOINT,
     };

@@ -1,6 +1,7 @@
 //! Packets of real firmware in, decisions out, each answer read back field by field; and any bytes
 //! whatever.
 
+mod facts;
 mod packets;
 
 use dhcproto::Decodable as _;
@@ -8,9 +9,11 @@ use dhcproto::v4::{DhcpOption, Message, OptionCode};
 use proptest::prelude::*;
 
 use super::*;
+use crate::boot::Arch;
 use packets::{DISCOVER, FEATURES, MAC, REQUEST, UUID, bios_rom, ipxe_rom, ovmf, packet};
 
 const US: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+const LINK: Ipv4Addr = Ipv4Addr::new(192, 168, 9, 9);
 fn programs() -> Programs {
     Programs {
         dir: "/p".into(),
@@ -27,6 +30,7 @@ fn decided(packet: &[u8], service: Service) -> Decision {
         &Context {
             service,
             address: US,
+            link: LINK,
             http_port: 8080,
             programs: &programs,
             ipxe_user_classes: &classes,
@@ -102,15 +106,15 @@ fn bios_rom_is_told_to_use_the_file_at_once() {
         (reply.to, reply.mac),
         (Destination::Broadcast, MacAddr(MAC))
     );
-    let uuid = Some("00112233-4455-6677-8899-aabbccddeeff".to_owned());
-    assert_eq!(
-        reply.event,
-        Some(Event::DhcpDiscover {
-            arch: Firmware::Bios,
-            client: BootClient::Firmware,
-            uuid
-        })
-    );
+    let facts = Facts {
+        uuid: Some("00112233-4455-6677-8899-aabbccddeeff".to_owned()),
+        firmware: Some(Firmware::Bios),
+        arch: Some(Arch::X86_64),
+        address: Some(LINK),
+        ..Facts::default()
+    };
+    let client = BootClient::Firmware;
+    assert_eq!(reply.event, Some(Event::DhcpDiscover { client, facts }));
 }
 
 #[test]
@@ -194,8 +198,7 @@ fn http_boot_gets_its_url_in_the_offer() {
         reply.event,
         Some(Event::DhcpDiscover {
             client: BootClient::HttpBoot,
-            uuid: None,
-            ..
+            facts: Facts { uuid: None, .. },
         })
     ));
 }

@@ -8,15 +8,13 @@ use embed::report::Report;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::{Command, RegistryError, Reply, View, now};
+use super::{Command, MAX_MACHINES, RegistryError, Reply, View, now};
 use crate::mac::MacAddr;
-use crate::machine::{Answer, Event, Machine, Record, Ticket};
+use crate::machine::{Answer, Event, Facts, Machine, Matched, Record, Ticket};
 use crate::store::{Change, MachineStore};
 
 /// Most requests in one transaction.
 const BATCH: usize = 512;
-/// Machines that are kept; addresses seen on the network beyond that are not recorded.
-const MAX_MACHINES: usize = 100_000;
 
 /// An answer that waits for the commit; told whether the commit succeeded.
 type Pending = Box<dyn FnOnce(bool)>;
@@ -91,19 +89,22 @@ impl Batch<'_> {
     fn change(&mut self, mac: MacAddr, time: Timestamp) -> Option<&mut Change> {
         if !self.changes.contains_key(&mac) {
             let view = self.view.read().ok()?;
-            let machine = match view.get(&mac) {
-                Some(machine) => machine.clone(),
-                None if view.len() + self.changes.len() < MAX_MACHINES => Machine::new(mac, time),
+            let (machine, is_new) = match view.get(&mac) {
+                Some(machine) => (machine.clone(), false),
+                None if view.len() + self.changes.len() < MAX_MACHINES => {
+                    (Machine::new(mac, time), true)
+                }
                 None => return None,
             };
             drop(view);
-            self.changes.insert(
-                mac,
-                Change {
-                    machine,
-                    records: Vec::new(),
-                },
-            );
+            let mut change = Change {
+                machine,
+                records: Vec::new(),
+            };
+            if is_new {
+                record(&mut change, Event::Discovered, time);
+            }
+            self.changes.insert(mac, change);
         }
         self.changes.get_mut(&mac)
     }
@@ -118,24 +119,23 @@ impl Batch<'_> {
             }
             Command::Script {
                 mac,
-                assigned,
-                uuid,
-                serial,
+                matched,
+                facts,
                 reply,
-            } => self.script(mac, assigned, uuid, serial, reply),
+            } => self.script(mac, matched, *facts, reply),
             Command::Report {
                 mac,
                 ticket,
                 report,
                 reply,
             } => self.report(mac, ticket, &report, reply),
-            Command::Reinstall { request, reply } => {
+            Command::Operator { request, reply } => {
                 let time = now();
                 let Some(change) = self.change(request.mac, time) else {
                     return;
                 };
-                if change.machine.reinstall(&request.id) {
-                    record(change, Event::ReinstallRequested, time);
+                if let Some(event) = change.machine.carry_out(&request) {
+                    record(change, event, time);
                 }
                 self.when_durable(reply, ());
             }
@@ -146,23 +146,25 @@ impl Batch<'_> {
     fn script(
         &mut self,
         mac: MacAddr,
-        assigned: bool,
-        uuid: Option<String>,
-        serial: Option<String>,
+        matched: Option<Matched>,
+        facts: Facts,
         reply: Reply<Answer>,
     ) {
         let time = now();
         let Some(change) = self.change(mac, time) else {
             return;
         };
+        let assigned = matched.is_some();
+        if let Some(event) = change.machine.note_match(matched) {
+            record(change, event, time);
+        }
         let (answer, issued) = change.machine.answer(assigned, Ticket::random());
         if issued {
             record(change, Event::TicketIssued, time);
         }
         let event = Event::ScriptServed {
             script: answer.script(),
-            uuid,
-            serial,
+            facts,
         };
         change.machine.observe(&event);
         record(change, event, time);

@@ -36,6 +36,13 @@ impl MachineStore for Failing {
     }
 }
 
+fn matched() -> Option<Matched> {
+    Some(Matched {
+        group: Some("rack".into()),
+        profile: "worker".into(),
+    })
+}
+
 fn started() -> Report {
     Report::new(
         Reported::InstallStarted {
@@ -53,7 +60,11 @@ async fn nothing_is_acknowledged_or_visible_that_the_disk_did_not_take() {
         full: AtomicBool::new(false),
     });
     let (registry, _worker) = Registry::start(store.clone()).unwrap();
-    let Answer::Install(ticket) = registry.script(MAC, true, None, None).await.unwrap() else {
+    let Answer::Install(ticket) = registry
+        .script(MAC, matched(), Facts::default())
+        .await
+        .unwrap()
+    else {
         panic!()
     };
 
@@ -64,7 +75,7 @@ async fn nothing_is_acknowledged_or_visible_that_the_disk_did_not_take() {
     );
     assert_eq!(registry.machine(MAC).unwrap().state, State::Booting);
     assert_eq!(
-        registry.script(MAC, true, None, None).await,
+        registry.script(MAC, matched(), Facts::default()).await,
         Err(RegistryError::Unavailable)
     );
 
@@ -81,7 +92,11 @@ async fn an_installed_machine_boots_its_disk_while_the_state_cannot_be_written()
         full: AtomicBool::new(false),
     });
     let (registry, _worker) = Registry::start(store.clone()).unwrap();
-    let Answer::Install(ticket) = registry.script(MAC, true, None, None).await.unwrap() else {
+    let Answer::Install(ticket) = registry
+        .script(MAC, matched(), Facts::default())
+        .await
+        .unwrap()
+    else {
         panic!()
     };
     registry.report(MAC, ticket, started()).await.unwrap();
@@ -91,7 +106,7 @@ async fn an_installed_machine_boots_its_disk_while_the_state_cannot_be_written()
         .unwrap();
     store.full.store(true, Ordering::SeqCst);
     assert_eq!(
-        registry.script(MAC, true, None, None).await,
+        registry.script(MAC, matched(), Facts::default()).await,
         Ok(Answer::Disk)
     );
 }
@@ -108,7 +123,14 @@ async fn the_timeline_is_in_order_and_survives_a_restart() {
         },
     );
     let Answer::Install(ticket) = registry
-        .script(MAC, true, Some("u".into()), None)
+        .script(
+            MAC,
+            matched(),
+            Facts {
+                uuid: Some("u".into()),
+                ..Facts::default()
+            },
+        )
         .await
         .unwrap()
     else {
@@ -122,12 +144,12 @@ async fn the_timeline_is_in_order_and_survives_a_restart() {
         Registry::start(Arc::new(Embedded::open(dir.path()).unwrap())).unwrap();
     let machine = registry.machine(MAC).unwrap();
     assert_eq!(
-        (machine.state, machine.uuid.as_deref()),
+        (machine.state, machine.facts.uuid.as_deref()),
         (State::Installing, Some("u"))
     );
     let timeline = registry.timeline(MAC).unwrap();
     let seqs: Vec<u64> = timeline.iter().map(|record| record.seq).collect();
-    assert_eq!(seqs, [1, 2, 3, 4]);
+    assert_eq!(seqs, [1, 2, 3, 4, 5, 6]);
     assert!(matches!(
         timeline.last().unwrap().event,
         Event::InstallStarted { .. }

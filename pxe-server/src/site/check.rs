@@ -1,0 +1,122 @@
+//! What is checked about a site beyond the form of its files: that names lead somewhere, that
+//! values can be used where they go, and that no machine belongs to two groups by its address.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use embed::digest::Sha512Digest;
+
+use crate::boot::{Endpoint, InstallScript, Programs, install_script};
+use crate::mac::MacAddr;
+use crate::machine::Ticket;
+use crate::site::load::{is_name, value};
+use crate::site::pattern::Pattern;
+use crate::site::{Group, InstallImage, Site, SiteError};
+
+pub(super) fn programs(programs: &Programs, path: &Path) -> Result<(), SiteError> {
+    for name in programs.names() {
+        if !is_name(name) {
+            return Err(value(
+                path,
+                format!("`ipxe`: `{name}` is no plain file name"),
+            ));
+        }
+        let file = programs.dir.join(name);
+        std::fs::metadata(&file).map_err(|source| SiteError::Read { path: file, source })?;
+    }
+    Ok(())
+}
+
+/// A word on an iPXE line and in a kernel command line: one word in both.
+pub(super) fn word(word: &str, path: &Path) -> Result<(), SiteError> {
+    let fits =
+        word.bytes().all(|b| b.is_ascii_graphic()) && !word.is_empty() && !word.contains("${");
+    if fits && !["||", "&&"].contains(&word) {
+        return Ok(());
+    }
+    Err(value(
+        path,
+        format!(
+            "`{word}` is not one word of printable ASCII without `${{`, and can not be a kernel argument"
+        ),
+    ))
+}
+
+pub(super) fn profiles(dir: &Path, site: &Site) -> Result<(), SiteError> {
+    for (stem, profile) in &site.profiles {
+        let path = dir.join("profiles").join(format!("{stem}.yaml"));
+        if *stem != profile.name {
+            return Err(value(
+                &path,
+                format!("`name` is `{}`, the file is named `{stem}`", profile.name),
+            ));
+        }
+        if !profile.install.device.starts_with("/dev/") {
+            return Err(value(
+                &path,
+                format!(
+                    "`install.device`: `{}` does not start with /dev/",
+                    profile.install.device
+                ),
+            ));
+        }
+        for argument in profile.kargs.iter().chain([&profile.install.device]) {
+            word(argument, &path)?;
+        }
+        if profile.install.image == InstallImage::Published && site.manifest.image.is_none() {
+            return Err(value(
+                &path,
+                "`install.image: published`, but the media hold no published image",
+            ));
+        }
+        let longest = Endpoint {
+            address: Ipv4Addr::BROADCAST,
+            port: u16::MAX,
+        };
+        let parts = InstallScript {
+            mac: MacAddr([0; 6]),
+            profile,
+            manifest: &site.manifest,
+            config: profile.config_delivery.of(Sha512Digest([0; 64])),
+            ticket: Ticket([0; 16]),
+            endpoint: longest,
+        };
+        install_script(&parts).map_err(|source| SiteError::CommandLine { path, source })?;
+    }
+    Ok(())
+}
+
+pub(super) fn groups(dir: &Path, site: &Site) -> Result<(), SiteError> {
+    let path = |name: &str| dir.join("groups").join(format!("{name}.yaml"));
+    let mut owners: BTreeMap<&Pattern, &str> = BTreeMap::new();
+    let mut catch_all: Option<&str> = None;
+    for (name, group) in &site.groups {
+        let Group {
+            profile, selector, ..
+        } = group;
+        if !site.profiles.contains_key(profile) {
+            return Err(value(
+                &path(name),
+                format!("there is no profile `{profile}`"),
+            ));
+        }
+        if selector.conditions.is_empty()
+            && let Some(other) = catch_all.replace(name)
+        {
+            return Err(value(
+                &path(name),
+                format!("group `{other}` takes all other machines already"),
+            ));
+        }
+        for mac in selector.only_macs().unwrap_or_default() {
+            if let Some(other) = owners.insert(mac, name) {
+                return Err(value(
+                    &path(name),
+                    format!("{mac} is in group `{other}` already"),
+                ));
+            }
+        }
+    }
+    Ok(())
+}

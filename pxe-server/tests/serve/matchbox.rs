@@ -1,0 +1,206 @@
+//! A data directory in matchbox's layout, served over the endpoints that its machines ask.
+
+use std::path::Path;
+
+use reqwest::blocking::Response;
+
+use crate::process::Server;
+
+fn write(dir: &Path, name: &str, text: &str) {
+    let path = dir.join("data").join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+fn data_dir() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        (
+            "groups/node1.json",
+            r#"{"id": "node1", "name": "Node 1", "profile": "worker", "selector": {"mac": "52-54-00-A1-9C-AE", "os": "installed"},
+                "metadata": {"domain_name": "node1.example", "ntp": ["a", "b"], "pxe": true, "net": {"mtu": 9000}}}"#,
+        ),
+        (
+            "groups/install.json",
+            r#"{"id": "install", "profile": "install", "selector": {"stage": "install"}}"#,
+        ),
+        (
+            "groups/broken.json",
+            r#"{"id": "broken", "profile": "nowhere", "selector": {"stage": "broken"}}"#,
+        ),
+        (
+            "groups/default.json",
+            r#"{"id": "default", "profile": "bare"}"#,
+        ),
+        (
+            "profiles/worker.json",
+            r#"{"id": "worker", "name": "Worker", "ignition_id": "worker.yaml", "cloud_id": "worker.cloud", "generic_id": "worker.txt",
+                "boot": {"kernel": "/assets/vmlinuz", "initrd": ["--name main /assets/initrd", "/assets/rootfs"],
+                         "args": ["initrd=main", "ignition.config.url=http://s/ignition?uuid=${uuid}&mac=${mac:hexhyp}"]}}"#,
+        ),
+        (
+            "profiles/install.json",
+            r#"{"id": "install", "ignition_id": "ready.ign", "boot": {"kernel": "k", "initrd": [], "args": []}}"#,
+        ),
+        (
+            "profiles/bare.json",
+            r#"{"id": "bare", "ignition_id": "gone.yaml", "generic_id": "../groups/default.json", "cloud_id": "wrong.cloud"}"#,
+        ),
+        (
+            "ignition/worker.yaml",
+            "variant: fcos\nversion: 1.5.0\nstorage:\n  files:\n    - path: /etc/hostname\n      contents: {inline: \"{{.domain_name}}\"}\n{{range $i, $n := .ntp}}    - path: /ntp/{{$i}}\n      contents: {inline: \"{{$n}}\"}\n{{end}}",
+        ),
+        (
+            "ignition/ready.ign",
+            r#"{"ignition": {"version": "3.5.0"}, "x": "{{.not.a.template}}"}"#,
+        ),
+        (
+            "cloud/worker.cloud",
+            "#cloud-config\n{{if .pxe}}pxe: {{.os}}{{end}}\n",
+        ),
+        ("cloud/wrong.cloud", "one\n{{.no_such_value}}\n"),
+        (
+            "generic/worker.txt",
+            "{{.request.query.mac}} {{.request.raw_query}} {{.net.mtu}}\n",
+        ),
+        ("assets/os/vmlinuz", "0123456789"),
+    ] {
+        write(dir.path(), name, text);
+    }
+    dir
+}
+
+fn text(answer: Response) -> (u16, String) {
+    (answer.status().as_u16(), answer.text().unwrap())
+}
+
+const NODE1: &str = "mac=52-54-00-a1-9c-ae&os=installed";
+
+#[test]
+fn a_machine_gets_its_scripts_and_configs() {
+    let dir = data_dir();
+    let server = Server::start_matchbox(dir.path());
+    assert_eq!(text(server.get("")), (200, "matchbox\n".into()));
+    let first = text(server.get("boot.ipxe")).1;
+    assert!(
+        first.starts_with("#!ipxe\nchain ipxe?uuid=${uuid}&mac=${mac:hexhyp}&"),
+        "{first}"
+    );
+    assert_eq!(text(server.get("boot.ipxe.0")).1, first);
+    let script = "#!ipxe\nkernel /assets/vmlinuz initrd=main ignition.config.url=http://s/ignition?uuid=${uuid}&mac=${mac:hexhyp}\ninitrd --name main /assets/initrd\ninitrd /assets/rootfs\nboot\n";
+    assert_eq!(
+        text(server.get(&format!("ipxe?{NODE1}"))),
+        (200, script.into())
+    );
+    let (status, grub) = text(server.get(&format!("grub?{NODE1}")));
+    assert_eq!(status, 200);
+    for line in [
+        "    linuxefi \"/assets/vmlinuz\" initrd=main ",
+        "    initrd \"--name main /assets/initrd\" \"/assets/rootfs\"\n",
+    ] {
+        assert!(grub.contains(line), "{grub}");
+    }
+    let config = server.json(&format!("ignition?{NODE1}"));
+    let files = config["storage"]["files"].as_array().unwrap();
+    let files: Vec<_> = files
+        .iter()
+        .map(|file| {
+            (
+                file["path"].as_str().unwrap(),
+                file["contents"]["source"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        files,
+        [
+            ("/etc/hostname", "data:,node1.example"),
+            ("/ntp/0", "data:,a"),
+            ("/ntp/1", "data:,b")
+        ]
+    );
+    let ready = server.get("ignition?stage=install");
+    assert_eq!(
+        ready.headers()["content-type"],
+        "application/vnd.coreos.ignition+json"
+    );
+    assert_eq!(
+        ready.text().unwrap(),
+        r#"{"ignition": {"version": "3.5.0"}, "x": "{{.not.a.template}}"}"#
+    );
+    assert_eq!(
+        text(server.get(&format!("cloud?{NODE1}"))).1,
+        "#cloud-config\npxe: installed\n"
+    );
+}
+
+#[test]
+fn a_machine_gets_what_its_group_and_its_request_say() {
+    let dir = data_dir();
+    let server = Server::start_matchbox(dir.path());
+    let generic = format!("52:54:00:a1:9c:ae {NODE1} 9000\n");
+    assert_eq!(text(server.get(&format!("generic?{NODE1}"))).1, generic);
+    let metadata = "DOMAIN_NAME=node1.example\nMAC=52:54:00:a1:9c:ae\nNET_MTU=9000\nOS=installed\nPXE=true\nREQUEST_QUERY_MAC=52:54:00:a1:9c:ae\nREQUEST_QUERY_OS=installed\nREQUEST_RAW_QUERY=mac=52-54-00-a1-9c-ae&os=installed\n";
+    assert_eq!(
+        text(server.get(&format!("metadata?{NODE1}"))),
+        (200, metadata.into())
+    );
+}
+
+#[test]
+fn statuses_say_whose_fault_it_is() {
+    let dir = data_dir();
+    let server = Server::start_matchbox(dir.path());
+    for (path, status) in [
+        ("ipxe?stage=broken", 500),
+        ("metadata?stage=broken", 200),
+        ("generic?stage=install", 404),
+        ("ignition", 503),
+        ("generic", 500),
+        ("cloud", 500),
+        ("assets/os/none", 404),
+        ("assets/os", 403),
+        ("assets/..%2Fgroups/default.json", 403),
+        ("nothing", 404),
+    ] {
+        assert_eq!(server.get(path).status().as_u16(), status, "{path}");
+    }
+    std::fs::remove_file(dir.path().join("data/groups/default.json")).unwrap();
+    server.wait_for("the group to go", |server| {
+        server.get("ipxe").status().as_u16() == 404
+    });
+}
+
+#[test]
+fn assets_are_served_by_range_and_answers_have_tags() {
+    let dir = data_dir();
+    let server = Server::start_matchbox(dir.path());
+    let part = server.range("assets/os/vmlinuz", "bytes=2-4");
+    assert_eq!(text(part), (206, "234".into()));
+    let path = format!("ignition?{NODE1}");
+    let tag = server.get(&path).headers()["etag"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(server.get_if_none_match(&path, &tag).status().as_u16(), 304);
+}
+
+#[test]
+fn a_broken_group_changes_nothing_until_it_is_mended() {
+    let dir = data_dir();
+    let server = Server::start_matchbox(dir.path());
+    write(dir.path(), "groups/new.json", "{");
+    write(dir.path(), "ignition/seen.ign", "{}");
+    assert_eq!(server.get(&format!("ipxe?{NODE1}")).status().as_u16(), 200);
+    write(
+        dir.path(),
+        "groups/new.json",
+        r#"{"id": "new", "profile": "worker", "selector": {"stage": "new"}}"#,
+    );
+    server.wait_for("the group", |server| {
+        text(server.get("ipxe?stage=new"))
+            .1
+            .contains("/assets/vmlinuz")
+    });
+    assert_eq!(server.get(&format!("ipxe?{NODE1}")).status().as_u16(), 200);
+}
