@@ -177,3 +177,20 @@ fn options_that_were_not_asked_for_are_refused() {
         assert!(matches!(error, TftpError::Url), "{url}: {error}");
     }
 }
+
+#[test]
+fn packets_that_are_cut_or_of_another_kind_are_no_tftp() {
+    for bad in [
+        b"".as_slice(),
+        b"\0",
+        b"\0\x03",
+        b"\0\x03\0",
+        b"\0\x05\0",
+        b"\0\x01file\0octet\0",
+        b"\xff\xff\0\0",
+    ] {
+        assert!(matches!(parse(bad), Err(TftpError::Protocol)), "{bad:02x?}");
+    }
+    let half = parse(b"\0\x06blksize\0").unwrap();
+    assert!(matches!(half, Packet::Options(options) if options.is_empty()));
+}
