@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use embed::digest::Sha256Digest;
 use embed::gpt::{SectorSize, Table};
+use embed::iso::IsoReader;
 use tests::artifacts::{self, Artifacts};
 use tests::guest::{self, DEMO, DemoMachine, INSTALL_DONE, PROVISIONED};
 use tests::programs::program;
@@ -133,25 +134,24 @@ fn second_initrd(bench: &Bench) -> Result<()> {
 /// were appended, and what is installed is the image as it was.
 fn without_live_module(bench: &Bench) -> Result<()> {
     let foreign = Artifacts::open(&case::foreign())?;
-    let iso = bench.path("foreign.iso");
-    let mut command = Command::new(program("coreos-installer")?);
-    command
-        .args(["iso", "customize", "--dest-device", "/dev/vda", "--output"])
-        .arg(&iso)
-        .arg(foreign.iso()?);
-    artifacts::run(
-        command,
-        "coreos-installer iso customize",
-        &bench.logs.join("iso-customize.log"),
-    )?;
+    let iso = foreign.iso()?;
+    let label = IsoReader::open(File::open(&iso)?)?.volume_id().to_owned();
+    let boot = Boot::Kernel {
+        kernel: foreign.kernel(),
+        initrd: Some(foreign.initramfs()),
+        kargs: format!(
+            "{} coreos.liveiso={label} coreos.inst.install_dev=/dev/vda",
+            foreign.manifest().kargs.join(" ")
+        ),
+    };
     let disk = bench.empty_disk()?;
     let mut vm = bench
-        .machine("machine", Firmware::SeaBios)
+        .machine_booting("machine", boot)
         .on_reboot(OnReboot::Exit)
         .drive(Drive::Disk(disk.clone()))
         .drive(Drive::CdRom(iso))
         .start()?;
-    bench.say("booting the ISO");
+    bench.say("booting kernel and initramfs, with the ISO as CD");
     vm.wait_for(INSTALL_DONE, bench.patience(90))?;
     vm.wait_off(bench.patience(20))?;
     bench.say("comparing what was installed");
