@@ -8,6 +8,7 @@ mod case;
 mod faults;
 mod firmware;
 mod media;
+mod minimal;
 mod network;
 
 use std::process::ExitCode;
@@ -21,7 +22,14 @@ use case::Case;
 const AT_ONCE: usize = 2;
 
 fn cases() -> Vec<Case> {
-    [network::CASES, media::CASES, firmware::CASES, faults::CASES].concat()
+    [
+        network::CASES,
+        media::CASES,
+        minimal::CASES,
+        firmware::CASES,
+        faults::CASES,
+    ]
+    .concat()
 }
 
 fn main() -> ExitCode {
