@@ -75,6 +75,10 @@ pub mod run {
     pub const LIVE_DIR: &str = "/run/coreos-live";
     /// JSON [`crate::medium::LiveMedium`].
     pub const MEDIUM: &str = "/run/coreos-live/medium.json";
+    /// Directory of osmet files, see [`crate::osmet`].
+    pub const OSMET_DIR: &str = "/run/coreos-installer/osmet";
+    /// OSTree repository of the running system, whose objects osmet files name.
+    pub const OSTREE_REPO: &str = "/sysroot/ostree/repo";
     /// Directory of installer config files (YAML, lexical order).
     pub const INSTALLER_D: &str = "/etc/coreos/installer.d";
     /// Hex sha512 of the config bytes that Ignition was given, and a newline.

@@ -14,6 +14,8 @@ use crate::ignition::Config;
 
 /// Where the live system keeps the config for the installed one.
 pub const DEST_CONFIG: &str = "/etc/coreos/dest.ign";
+/// Where the live system keeps the certificates that its installer trusts.
+const CA_DIR: &str = "/etc/coreos/ignition-ca";
 /// Where hooks are put.
 const HOOK_DIR: &str = "/usr/local/bin";
 const SPEC: &str = "3.3.0";
@@ -78,6 +80,8 @@ pub struct Customization {
     pub network: bool,
     /// Bundles of certificates that Ignition trusts when it fetches, in PEM.
     pub authorities: Vec<Vec<u8>>,
+    /// Whether the live system's installer can be told to trust them too.
+    pub installer_trusts: bool,
     /// Programs around the install.
     pub hooks: Vec<Hook>,
     /// Config files of the installer, in order.
@@ -99,6 +103,9 @@ impl Customization {
         }
         if let Some(dest) = self.dest_config() {
             parts.file(DEST_CONFIG.into(), 0o600, &dest)?;
+        }
+        for (path, pem) in self.installer_authorities() {
+            parts.file(path, 0o644, pem)?;
         }
         let settings = self.settings().map(|settings| InstallerConfig {
             name: "customize.yaml".into(),
@@ -149,11 +156,25 @@ impl Customization {
         settings
     }
 
+    /// The certificates for the installer's own fetches, and where they are put. There are none
+    /// without an install: its settings would start one.
+    fn installer_authorities(&self) -> impl Iterator<Item = (String, &[u8])> {
+        let wanted = self.installer_trusts && self.installs();
+        let authorities = self.authorities.iter().filter(move |_| wanted);
+        let placed = |(serial, pem)| (format!("{CA_DIR}/{serial:04}.pem"), Vec::as_slice(pem));
+        authorities.enumerate().map(placed)
+    }
+
     /// The installer's own settings in its config file form (YAML, of which JSON is a part).
     fn settings(&self) -> Option<String> {
         let mut settings = self.asked_settings();
         if self.network && self.installs() {
             settings.insert("copy-network".into(), json!(true));
+        }
+        let authorities = self.installer_authorities().map(|(path, _)| json!(path));
+        let authorities: Vec<Value> = authorities.collect();
+        if !authorities.is_empty() {
+            settings.insert("ca-cert".into(), json!(authorities));
         }
         (!settings.is_empty()).then(|| format!("{:#}\n", Value::Object(settings)))
     }

@@ -6,6 +6,7 @@
 //! no printing, no unsafe code. `docs/src/os-contract.md` is the prose of [`contract`].
 #![forbid(unsafe_code)]
 
+pub mod bincode;
 pub mod butane;
 pub mod chunks;
 pub mod config;
@@ -22,6 +23,7 @@ pub mod manifest;
 pub mod mbr;
 pub mod medium;
 pub mod network;
+pub mod osmet;
 pub mod progress;
 pub mod report;
 pub mod schema;

@@ -16,6 +16,7 @@ pub mod inspect;
 pub mod install;
 pub mod observe;
 pub mod pack_image;
+pub mod pack_osmet;
 pub mod pipeline;
 pub mod plan;
 pub mod retrofit;

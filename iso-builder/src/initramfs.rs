@@ -47,7 +47,7 @@ pub enum InitramfsError {
 pub fn features(network: bool) -> String {
     let features = json!({
         "installer-config": true,
-        "installer-config-directives": { "console": true },
+        "installer-config-directives": { "ca-cert": true, "console": true },
         "live-initrd-network": network,
     });
     format!("{features:#}\n")
@@ -132,5 +132,7 @@ mod tests {
         assert!(features.installer_config && features.live_initrd_network);
         let without: embed::iso::Features = serde_json::from_str(&super::features(false)).unwrap();
         assert!(without.installer_config && !without.live_initrd_network);
+        let directives = features.installer_config_directives;
+        assert!(directives.console && directives.ca_cert);
     }
 }

@@ -109,6 +109,33 @@ fn several_destination_configs_and_authorities_are_wrapped() {
     assert_eq!(config.get("storage"), None);
 }
 
+/// Upstream issue 966.
+#[test]
+fn the_installer_of_a_live_system_is_told_whom_ignition_trusts() {
+    let mut custom = Customization {
+        dest_device: Some("/dev/vda".into()),
+        authorities: vec![b"ONE".to_vec(), b"TWO".to_vec()],
+        installer_trusts: true,
+        ..Customization::default()
+    };
+    let ca = |serial: usize| format!("/etc/coreos/ignition-ca/000{serial}.pem");
+    let list = files(&live(&custom));
+    assert_eq!(list[0], (ca(0), 0o644, "ONE".into()));
+    assert_eq!(list[1], (ca(1), 0o644, "TWO".into()));
+    let settings: Value = serde_json::from_str(&list[2].2).unwrap();
+    let want = json!({"dest-device": "/dev/vda", "ca-cert": [ca(0), ca(1)]});
+    assert_eq!(settings, want);
+
+    // Upstream's installer refuses keys that it does not know.
+    custom.installer_trusts = false;
+    let list = files(&live(&custom));
+    assert_eq!((list.len(), list[0].2.contains("ca-cert")), (1, false));
+    // Certificates alone must not start an install.
+    custom.dest_device = None;
+    custom.installer_trusts = true;
+    assert_eq!(live(&custom).get("storage"), None);
+}
+
 #[test]
 fn installer_configs_are_numbered_in_order_and_settings_come_last() {
     let config = |name: &str| InstallerConfig {

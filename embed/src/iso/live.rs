@@ -34,6 +34,8 @@ pub struct Features {
 pub struct Directives {
     /// `console`.
     pub console: bool,
+    /// `ca-cert`. Upstream's installer has no such key.
+    pub ca_cert: bool,
 }
 
 #[derive(Deserialize)]

@@ -50,7 +50,8 @@ pub(super) struct CustomizeOptions {
     network_nmstate: Vec<PathBuf>,
     /// CA certificates in PEM that Ignition trusts [repeatable]
     ///
-    /// For what the live system's config fetches, and the installed system's if it has one.
+    /// For what the live system's config fetches, and the installed system's if it has one; and
+    /// for what the unattended install fetches, where the live system's installer can.
     #[arg(long, value_name = "PATH", help_heading = LIVE, value_hint = ValueHint::FilePath)]
     ignition_ca: Vec<PathBuf>,
     /// Program to run before the install [repeatable]
@@ -82,13 +83,19 @@ impl CustomizeOptions {
             return Err(MediaError::Nmstate { path: path.clone() }.into());
         }
         keyfiles::insert(&mut archive, &self.network_keyfile)?;
-        let custom = self.customization(network::is_configured(&archive))?;
+        let mut custom = self.customization(network::is_configured(&archive))?;
+        custom.installer_trusts = features.installer_config_directives.ca_cert;
         if custom.installs() {
             require(features.installer_config, "installer configuration")?;
         }
         if !custom.dest_consoles.is_empty() {
             let known = features.installer_config_directives.console;
             require(known, "the destination console")?;
+        }
+        if custom.installs() && !custom.authorities.is_empty() && !custom.installer_trusts {
+            ui::warn(
+                "the installer of this image does not use the certificates for what it fetches itself",
+            );
         }
         if let Some(config) = custom.live_config()? {
             archive.insert(CONFIG, config)?;
@@ -119,6 +126,7 @@ impl CustomizeOptions {
                 .map(|path| files::read_config(Some(path)))
                 .collect::<Result<_>>()?,
             hooks,
+            installer_trusts: false,
             installer_configs: installer_configs(&self.installer_config)?,
         })
     }

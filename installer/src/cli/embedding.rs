@@ -4,11 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{ArgGroup, Args, ValueHint};
+use embed::digest::TypedDigest;
 
+use super::access::AccessArgs;
+use super::config::DeliveryArgs;
 use super::install::first_boot;
 use super::watching::WatchArgs;
 use crate::firstboot::{Console, Existing, FirstbootArgs};
-use crate::plan::Options;
+use crate::plan::{Options, Plan};
 use crate::retrofit::retrofit;
 use crate::ui;
 
@@ -23,25 +26,37 @@ pub(super) const USAGE: &str = "coreos-installer embed <OPTION>... <IMAGE>";
 /// Options of `embed`.
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("edit").required(true).multiple(true).args([
-    "ignition_file", "platform", "console", "firstboot_args", "append_karg", "delete_karg",
+    "ignition_file", "ignition_url", "platform", "console", "firstboot_args", "append_karg", "delete_karg",
     "copy_network", "network_dir",
 ]))]
 pub(super) struct EmbedArgs {
     /// Raw image file, or disk
     #[arg(value_hint = ValueHint::AnyPath)]
     image: PathBuf,
-    /// Put this Ignition or Butane config there
+    /// Put this Ignition or Butane config there [repeatable]
+    ///
+    /// One Ignition config is stored as it is. Several are merged, the later over the earlier,
+    /// those from URLs after files.
     #[arg(short, long, visible_alias = "ignition", value_name = "PATH", value_hint = ValueHint::FilePath)]
-    ignition_file: Option<PathBuf>,
+    ignition_file: Vec<PathBuf>,
+    /// Fetch the Ignition or Butane config from this URL now [repeatable]
+    #[arg(short = 'I', long, value_name = "URL", value_hint = ValueHint::Url)]
+    ignition_url: Vec<String>,
+    /// Digest of the config as read, sha256-HEX or sha512-HEX [repeatable]
+    ///
+    /// For several configs one each, in their order.
+    #[arg(long, value_name = "DIGEST")]
+    ignition_hash: Vec<TypedDigest>,
+    /// Allow an Ignition config by plain http without a digest
+    #[arg(long)]
+    insecure_ignition: bool,
+    #[command(flatten)]
+    access: AccessArgs,
     /// Replace a config or network settings that are there
     #[arg(short, long)]
     force: bool,
-    /// Directory of the local files that a Butane config names
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    files_dir: Option<PathBuf>,
-    /// Take the config as it is: check and convert nothing
-    #[arg(long)]
-    no_validate: bool,
+    #[command(flatten)]
+    delivery: DeliveryArgs,
     /// Ignition platform ID of the system
     #[arg(short, long, value_name = "ID")]
     platform: Option<String>,
@@ -75,7 +90,7 @@ impl EmbedArgs {
         };
         let watcher = self.watch.start()?;
         let image = self.image.clone();
-        let plan = self.into_options().resolve(false)?;
+        let plan = self.into_plan()?;
         let cancel = ui::cancel_on_signals()?;
         let edits = first_boot(&plan, &watcher, &cancel)?;
         if !edits.is_empty() {
@@ -87,12 +102,15 @@ impl EmbedArgs {
         Ok(())
     }
 
-    /// The same options of an install, so that they mean the same.
-    fn into_options(self) -> Options {
-        Options {
+    /// The same plan as of an install, so that options mean the same.
+    fn into_plan(self) -> Result<Plan> {
+        let options = Options {
             ignition_file: self.ignition_file,
-            files_dir: self.files_dir,
-            no_validate: self.no_validate,
+            ignition_url: self.ignition_url,
+            ignition_hash: self.ignition_hash,
+            insecure_ignition: self.insecure_ignition,
+            files_dir: self.delivery.files_dir,
+            no_validate: self.delivery.no_validate,
             platform: self.platform,
             console: self.console,
             firstboot_args: self.firstboot_args,
@@ -102,6 +120,11 @@ impl EmbedArgs {
             network_dir: self.network_dir,
             dest_device: Some(self.image),
             ..Options::default()
-        }
+        };
+        Ok(Plan {
+            access: self.access.into_access(),
+            variables: self.delivery.variables.into(),
+            ..options.resolve()?
+        })
     }
 }

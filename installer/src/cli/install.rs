@@ -5,7 +5,6 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use embed::contract::run;
 use embed::ignition::Config;
 
 use super::afterwards::Afterwards;
@@ -17,9 +16,9 @@ use crate::disk::{self, SectorSize, choose, disks};
 use crate::firstboot::{Console, FirstBoot, Keyfiles};
 use crate::install::{self, BootEditor, Installed, OnError, Request};
 use crate::observe::Observer;
-use crate::plan::{ConfigSource, ImageChoice, Options, Plan, ProgressForm, Target};
+use crate::plan::{ConfigSource, ImageChoice, Options, Plan, ProgressForm, StreamChoice, Target};
 use crate::source::stream_metadata::DEFAULT_BASE_URL;
-use crate::source::{Location, StreamQuery, http};
+use crate::source::{LocalImages, Location, StreamQuery, http};
 use crate::ui::{self, progress};
 
 pub(super) const EXAMPLES: &str = "\
@@ -29,6 +28,8 @@ Examples:
   An image from a server of one's own, signed with one's own key:
     coreos-installer install -u http://mirror.example/os.raw.xz \\
         --keyring os.gpg -i machine.ign /dev/sda
+  A config of several parts, the later over the earlier:
+    coreos-installer install -i base.bu -i node7.ign --set name=node7 /dev/sda
   Keep the partition labelled `data`:
     coreos-installer install --save-partlabel data /dev/sda
   By a config file, with one more kernel argument:
@@ -46,7 +47,7 @@ pub(super) fn run(options: Options) -> Result<()> {
     }
     let dry_run = options.dry_run;
     let form = options.progress.unwrap_or(ProgressForm::Auto);
-    let plan = options.resolve(Path::new(run::MEDIUM).exists())?;
+    let plan = options.resolve()?;
     let watcher = progress::Watcher::new(form);
     let cancel = ui::cancel_on_signals()?;
 
@@ -137,13 +138,44 @@ fn keyfiles(dir: &Path) -> Result<Keyfiles> {
     Ok(keyfiles)
 }
 
+/// The one config that all configs make; one alone is taken as it is.
 fn config(plan: &Plan, observer: &dyn Observer, cancel: &Cancel) -> Result<Option<Config>> {
-    let (name, bytes) = match &plan.config {
-        None => return Ok(None),
-        Some(ConfigSource::File(path)) => {
-            (path.display().to_string(), files::read_config(Some(path))?)
+    let mut texts = Vec::new();
+    let mut digests = plan.config_digests.iter();
+    for source in &plan.configs {
+        let (name, bytes) = read(source, plan, observer, cancel)?;
+        if let Some(want) = digests.next().filter(|digest| !digest.matches(&bytes)) {
+            return Err(CliError::ConfigDigest { name, want: *want }.into());
         }
-        Some(ConfigSource::Url(url)) => {
+        texts.push((name, bytes));
+    }
+    let delivery = DeliveryArgs {
+        files_dir: plan.files_dir.clone(),
+        no_validate: plan.no_validate,
+        variables: plan.variables.clone().into(),
+    };
+    match (texts.pop(), texts.is_empty()) {
+        (None, _) => Ok(None),
+        (Some((name, bytes)), true) => delivery.take(&name, bytes, Doubt::Refuse).map(Some),
+        (Some(last), false) => {
+            texts.push(last);
+            delivery.merge(texts).map(Some)
+        }
+    }
+}
+
+/// The name and the bytes of a config.
+fn read(
+    source: &ConfigSource,
+    plan: &Plan,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<(String, Vec<u8>)> {
+    match source {
+        ConfigSource::File(path) => {
+            Ok((path.display().to_string(), files::read_config(Some(path))?))
+        }
+        ConfigSource::Url(url) => {
             // Only an unbroken chain of https vouches for a config without a digest.
             let downgrade = match plan.config_may_be_insecure {
                 true => http::Downgrade::Allow,
@@ -151,17 +183,9 @@ fn config(plan: &Plan, observer: &dyn Observer, cancel: &Cancel) -> Result<Optio
             };
             let fetcher = http::Fetcher::new(&plan.access, &[url.as_str()], observer, cancel)?
                 .with_downgrade(downgrade);
-            (url.clone(), fetcher.get_small(url, MAX_CONFIG)?)
+            Ok((url.clone(), fetcher.get_small(url, MAX_CONFIG)?))
         }
-    };
-    if let Some(want) = plan.config_digest.filter(|digest| !digest.matches(&bytes)) {
-        return Err(CliError::ConfigDigest { name, want }.into());
     }
-    let delivery = DeliveryArgs {
-        files_dir: plan.files_dir.clone(),
-        no_validate: plan.no_validate,
-    };
-    delivery.take(&name, bytes, Doubt::Refuse).map(Some)
 }
 
 /// The disk that is meant.
@@ -177,31 +201,52 @@ fn device(target: &Target) -> Result<PathBuf> {
 }
 
 fn location(plan: &Plan, device: &Path) -> Result<Location> {
-    Ok(match plan.image.clone() {
-        ImageChoice::File(path) => Location::File(path),
+    Ok(match &plan.image {
+        ImageChoice::File(path) => Location::File(path.clone()),
         ImageChoice::Url(url) => Location::Url {
-            url,
+            url: url.clone(),
             mirrors: plan.mirrors.clone(),
             access: plan.access.clone(),
         },
-        ImageChoice::Medium => Location::LiveMedium,
-        ImageChoice::Stream {
-            base_url,
-            name,
-            architecture,
-        } => Location::Stream(StreamQuery {
-            base_url: base_url.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()),
-            stream: name,
-            architecture: architecture.unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
-            platform: "metal".to_owned(),
-            format: match disk::sector_size_of(device)? {
-                SectorSize::B4096 => "4k.raw.xz".to_owned(),
-                SectorSize::B512 => "raw.xz".to_owned(),
-            },
-            mirrors: plan.mirrors.clone(),
-            access: plan.access.clone(),
-        }),
+        ImageChoice::Offline { architecture } => {
+            let (images, sector) = (LocalImages::default(), disk::sector_size_of(device)?);
+            let architecture = this_or(architecture.as_deref());
+            let found = images.find(architecture, sector)?;
+            found.ok_or_else(|| images.none(architecture, sector))?
+        }
+        ImageChoice::OfflineOr(choice) => {
+            let sector = disk::sector_size_of(device)?;
+            let architecture = this_or(choice.architecture.as_deref());
+            match LocalImages::default().find(architecture, sector)? {
+                Some(found) => found,
+                None => Location::Stream(query(choice, sector, plan)),
+            }
+        }
+        ImageChoice::Stream(choice) => {
+            Location::Stream(query(choice, disk::sector_size_of(device)?, plan))
+        }
     })
+}
+
+fn query(choice: &StreamChoice, sector: SectorSize, plan: &Plan) -> StreamQuery {
+    let base_url = choice.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL);
+    StreamQuery {
+        base_url: base_url.to_owned(),
+        stream: choice.name.clone(),
+        architecture: this_or(choice.architecture.as_deref()).to_owned(),
+        platform: "metal".to_owned(),
+        format: match sector {
+            SectorSize::B4096 => "4k.raw.xz".to_owned(),
+            SectorSize::B512 => "raw.xz".to_owned(),
+        },
+        mirrors: plan.mirrors.clone(),
+        access: plan.access.clone(),
+    }
+}
+
+/// An architecture, this machine's by default.
+fn this_or(architecture: Option<&str>) -> &str {
+    architecture.unwrap_or(std::env::consts::ARCH)
 }
 
 /// Says so when `--console` would have set up the boot loader as well.

@@ -1,6 +1,6 @@
-//! Mounting the boot file system of a freshly written disk, by its offset: a loop device over the
-//! disk, mounted in a mount namespace of a thread of its own. Nobody else sees the mount, and
-//! with the thread it is gone.
+//! Mounting a file system of a disk by its offset, the boot file system to edit it and others to look
+//! into them: a loop device over the disk, mounted in a mount namespace of a thread of its own. Nobody
+//! else sees the mount, and with the thread it is gone.
 
 use std::error::Error;
 use std::fs::{File, OpenOptions};
@@ -35,17 +35,16 @@ pub enum BootError {
         source: io::Error,
     },
     /// None of the image's file systems has the label.
-    #[error(
-        "the image has no ext4 or XFS file system with the label `{}`",
-        boot::LABEL
-    )]
-    None,
+    #[error("the image has no ext4 or XFS file system with the label `{label}`")]
+    None {
+        /// The label.
+        label: &'static str,
+    },
     /// Several have it.
-    #[error(
-        "the file systems of partitions {numbers:?} all have the label `{}`",
-        boot::LABEL
-    )]
+    #[error("the file systems of partitions {numbers:?} all have the label `{label}`")]
     Several {
+        /// The label.
+        label: &'static str,
         /// Their numbers.
         numbers: Vec<u32>,
     },
@@ -62,7 +61,7 @@ pub enum BootError {
         source: io::Error,
     },
     /// The file system does not mount or unmount.
-    #[error("cannot {what} the boot file system of {}", device.display())]
+    #[error("cannot {what} a file system of {}", device.display())]
     Mount {
         /// `mount` or `unmount`
         what: &'static str,
@@ -95,6 +94,15 @@ pub(crate) struct BootPlace {
 
 /// Finds the one partition of `table` whose file system is labelled `boot`.
 pub(crate) fn find(disk: &dyn Disk, table: &Table) -> Result<BootPlace, BootError> {
+    find_labelled(disk, table, boot::LABEL)
+}
+
+/// Finds the one partition of `table` whose file system has the label.
+pub(crate) fn find_labelled(
+    disk: &dyn Disk,
+    table: &Table,
+    wanted: &'static str,
+) -> Result<BootPlace, BootError> {
     let sector = u64::from(table.sector.bytes());
     let mut found = Vec::new();
     for (&number, entry) in &table.entries {
@@ -109,7 +117,7 @@ pub(crate) fn find(disk: &dyn Disk, table: &Table) -> Result<BootPlace, BootErro
         let label =
             label::read(disk, offset).map_err(|source| BootError::Read { number, source })?;
         match label {
-            Some((kind, label)) if label == boot::LABEL => {
+            Some((kind, label)) if label == wanted => {
                 found.push((number, BootPlace { offset, len, kind }));
             }
             _ => {}
@@ -117,8 +125,9 @@ pub(crate) fn find(disk: &dyn Disk, table: &Table) -> Result<BootPlace, BootErro
     }
     match found.as_slice() {
         [(_, place)] => Ok(*place),
-        [] => Err(BootError::None),
+        [] => Err(BootError::None { label: wanted }),
         several => Err(BootError::Several {
+            label: wanted,
             numbers: several.iter().map(|(number, _)| *number).collect(),
         }),
     }
@@ -131,19 +140,47 @@ pub(crate) fn edit_mounted(
     sector: u32,
     edit: &mut (dyn FnMut(&Path) -> Edited + Send),
 ) -> Result<(), BootError> {
+    with_mounted(device, place, sector, Purpose::Edit, edit)
+}
+
+/// The same, with nothing changed on the device, not even by the file system itself.
+pub(crate) fn look_mounted(
+    device: &Path,
+    place: BootPlace,
+    sector: u32,
+    look: &mut (dyn FnMut(&Path) -> Edited + Send),
+) -> Result<(), BootError> {
+    with_mounted(device, place, sector, Purpose::Look, look)
+}
+
+/// What a file system is mounted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Edit,
+    Look,
+}
+
+fn with_mounted(
+    device: &Path,
+    place: BootPlace,
+    sector: u32,
+    purpose: Purpose,
+    visit: &mut (dyn FnMut(&Path) -> Edited + Send),
+) -> Result<(), BootError> {
     std::thread::scope(|scope| {
         scope
-            .spawn(|| edit_in_namespace(device, place, sector, edit))
+            .spawn(|| in_namespace(device, place, sector, purpose, visit))
             .join()
     })
     .unwrap_or(Err(BootError::Died))
 }
 
-fn edit_in_namespace(
+fn in_namespace(
     device: &Path,
     place: BootPlace,
     sector: u32,
-    edit: &mut dyn FnMut(&Path) -> Edited,
+    purpose: Purpose,
+    visit: &mut dyn FnMut(&Path) -> Edited,
 ) -> Result<(), BootError> {
     private_namespace().map_err(|e| BootError::Namespace(e.into()))?;
     let failed = |what| {
@@ -154,12 +191,15 @@ fn edit_in_namespace(
         }
     };
     let mut point = MountPoint::new().map_err(failed("mount"))?;
-    let (_loop_device, node) = attach(device, place, sector).map_err(|source| BootError::Loop {
+    let attached = attach(device, place, sector, purpose);
+    let (_loop_device, node) = attached.map_err(|source| BootError::Loop {
         device: device.to_owned(),
         source,
     })?;
-    point.mount(&node, place.kind).map_err(failed("mount"))?;
-    let edited = edit(&point.path).map_err(BootError::Edit);
+    point
+        .mount(&node, place.kind, purpose)
+        .map_err(failed("mount"))?;
+    let edited = visit(&point.path).map_err(BootError::Edit);
     // Unmounting writes everything back to the disk's cache; flushing that is the caller's.
     edited.and(point.unmount().map_err(failed("unmount")))
 }
@@ -182,8 +222,9 @@ impl MountPoint {
         })
     }
 
-    fn mount(&mut self, node: &Path, kind: Kind) -> io::Result<()> {
-        let flags = MsFlags::MS_NODEV | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    fn mount(&mut self, node: &Path, kind: Kind, purpose: Purpose) -> io::Result<()> {
+        let mut flags = MsFlags::MS_NODEV | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+        flags.set(MsFlags::MS_RDONLY, purpose == Purpose::Look);
         let none: Option<&str> = None;
         mount(Some(node), &self.path, Some(kind.name()), flags, none)?;
         self.mounted = true;
@@ -215,14 +256,25 @@ fn private_namespace() -> nix::Result<()> {
 
 /// A loop device over a part of `device`; it is released when the file is closed and nothing on
 /// it is mounted any more.
-fn attach(device: &Path, place: BootPlace, sector: u32) -> io::Result<(File, PathBuf)> {
+fn attach(
+    device: &Path,
+    place: BootPlace,
+    sector: u32,
+    purpose: Purpose,
+) -> io::Result<(File, PathBuf)> {
     let control = File::open("/dev/loop-control")?;
-    let backing = OpenOptions::new().read(true).write(true).open(device)?;
+    let write = purpose == Purpose::Edit;
+    let backing = OpenOptions::new().read(true).write(write).open(device)?;
+    let flags = match purpose {
+        Purpose::Edit => sys::LO_FLAGS_AUTOCLEAR,
+        Purpose::Look => sys::LO_FLAGS_AUTOCLEAR | sys::LO_FLAGS_READ_ONLY,
+    };
     let mut tries = 0;
     loop {
         let node = PathBuf::from(format!("/dev/loop{}", sys::free_loop_number(&control)?));
-        let file = OpenOptions::new().read(true).write(true).open(&node)?;
-        match sys::bind_loop(&file, &backing, place.offset, place.len, sector) {
+        let file = OpenOptions::new().read(true).write(write).open(&node)?;
+        let part = (place.offset, place.len);
+        match sys::bind_loop(&file, &backing, part, sector, flags) {
             Ok(()) => return Ok((file, node)),
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy && tries < LOOP_TRIES => {
                 tries += 1;

@@ -15,10 +15,16 @@ const BLKSSZGET: c_ulong = 0x1268;
 const BLKZEROOUT: c_ulong = 0x127f;
 // linux/fs.h: a flag of inodes
 const FS_IMMUTABLE_FL: c_long = 0x10;
+// linux/fs.h: _IOWR('f', 11, struct fiemap), without the extents behind it
+const FS_IOC_FIEMAP: c_ulong = 0xc020_660b;
+// linux/fiemap.h
+const FIEMAP_FLAG_SYNC: u32 = 1;
 // linux/loop.h
 const LOOP_CONFIGURE: c_ulong = 0x4c0a;
 const LOOP_CTL_GET_FREE: c_ulong = 0x4c82;
 
+/// Nothing is written to the backing file.
+pub(super) const LO_FLAGS_READ_ONLY: u32 = 1;
 /// Detach when the last user closes the loop device.
 pub(super) const LO_FLAGS_AUTOCLEAR: u32 = 4;
 
@@ -29,6 +35,35 @@ nix::ioctl_write_ptr_bad!(loop_configure, LOOP_CONFIGURE, LoopConfig);
 nix::ioctl_none_bad!(loop_ctl_get_free, LOOP_CTL_GET_FREE);
 nix::ioctl_read!(fs_ioc_getflags, b'f', 1, c_long);
 nix::ioctl_write_ptr!(fs_ioc_setflags, b'f', 2, c_long);
+
+nix::ioctl_readwrite_bad!(fs_ioc_fiemap, FS_IOC_FIEMAP, Fiemap);
+
+/// How many extents are asked for in one call.
+pub(super) const EXTENTS_AT_ONCE: usize = 64;
+
+/// `struct fiemap_extent`
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RawExtent {
+    pub(super) logical: u64,
+    pub(super) physical: u64,
+    pub(super) length: u64,
+    reserved64: [u64; 2],
+    pub(super) flags: u32,
+    reserved: [u32; 3],
+}
+
+/// `struct fiemap`
+#[repr(C)]
+struct Fiemap {
+    start: u64,
+    length: u64,
+    flags: u32,
+    mapped: u32,
+    count: u32,
+    reserved: u32,
+    extents: [RawExtent; EXTENTS_AT_ONCE],
+}
 
 /// `struct loop_info64`
 #[repr(C)]
@@ -83,6 +118,25 @@ pub(super) fn zero_out(device: &File, offset: u64, len: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Extents of a file from the one that holds or follows byte `start`, as many as fit. Data that is
+/// still on its way to the disk is written first.
+pub(super) fn extents_from(file: &File, start: u64) -> io::Result<Vec<RawExtent>> {
+    let mut map = Fiemap {
+        start,
+        length: u64::MAX - start,
+        flags: FIEMAP_FLAG_SYNC,
+        mapped: 0,
+        count: u32::try_from(EXTENTS_AT_ONCE).map_err(io::Error::other)?,
+        reserved: 0,
+        extents: [RawExtent::default(); EXTENTS_AT_ONCE],
+    };
+    // SAFETY: the descriptor is open for the call, and FS_IOC_FIEMAP reads and writes one `fiemap`
+    // with at most `count` extents behind it, which is how many `Fiemap` has.
+    unsafe { fs_ioc_fiemap(file.as_raw_fd(), &mut map) }?;
+    let mapped = usize::try_from(map.mapped).map_err(io::Error::other)?;
+    Ok(map.extents.into_iter().take(mapped).collect())
+}
+
 fn flags(file: &File) -> io::Result<c_long> {
     let mut flags: c_long = 0;
     // SAFETY: the descriptor is open for the call. FS_IOC_GETFLAGS writes one int (its number says
@@ -114,13 +168,13 @@ pub(super) fn free_loop_number(control: &File) -> io::Result<u32> {
     u32::try_from(number).map_err(io::Error::other)
 }
 
-/// Binds a loop device to a part of `backing`, to be released when the device is closed.
+/// Binds a loop device to a part of `backing`, given by offset and length.
 pub(super) fn bind_loop(
     device: &File,
     backing: &File,
-    offset: u64,
-    len: u64,
+    (offset, len): (u64, u64),
     block_size: u32,
+    flags: u32,
 ) -> io::Result<()> {
     let fd: RawFd = backing.as_raw_fd();
     let config = LoopConfig {
@@ -135,7 +189,7 @@ pub(super) fn bind_loop(
             number: 0,
             encrypt_type: 0,
             encrypt_key_size: 0,
-            flags: LO_FLAGS_AUTOCLEAR,
+            flags,
             file_name: [0; 64],
             crypt_name: [0; 64],
             encrypt_key: [0; 32],

@@ -8,8 +8,10 @@ use super::{Options, PlanError};
 macro_rules! merged {
     ($first:ident, $later:ident;
      lists: $($list:ident)*; values: $($value:ident)*; switches: $($switch:ident)*;
-     once: $($once:ident)*;) => {
+     together: $named:ident $($one:ident)*; last: $($last:ident)*; once: $($once:ident)*;) => {
         Options {
+            $($one: if $named { $later.$one } else { $first.$one },)*
+            $($last: if $later.$last.is_empty() { $first.$last } else { $later.$last },)*
             $($list: concat($first.$list, $later.$list),)*
             $($value: $later.$value.or($first.$value),)*
             $($switch: $later.$switch || $first.$switch,)*
@@ -20,18 +22,21 @@ macro_rules! merged {
 
 impl Options {
     /// These options with `later` over them: lists add up, of single values the later wins, a
-    /// switch that is on stays on. Two targets are an error, even if they are equal.
+    /// switch that is on stays on. Ignition configs are one value, files and URLs together, and
+    /// their digests another. Two targets are an error, even if they are equal.
     pub fn merge(self, later: Self) -> Result<Self, PlanError> {
+        let configs = !later.ignition_file.is_empty() || !later.ignition_url.is_empty();
         Ok(merged! {
             self, later;
             lists: config_file mirror keyring keyring_dir http_header ca_cert console append_karg
-                delete_karg dest_match save_partlabel save_partindex;
+                set vars env secret delete_karg dest_match save_partlabel save_partindex;
             values: stream image_url image_file architecture stream_base_url image_manifest
                 image_digest
-                fetch_retries client_cert client_key ignition_file ignition_url ignition_hash
-                files_dir platform firstboot_args network_dir progress log_file;
+                fetch_retries client_cert client_key files_dir platform firstboot_args network_dir progress log_file;
             switches: offline insecure insecure_ignition no_validate copy_network preserve_on_error dry_run
                 boot_entry wipe_stale_boot;
+            together: configs ignition_file ignition_url;
+            last: ignition_hash;
             once: dest_device;
         })
     }

@@ -88,6 +88,14 @@ pub enum PlanError {
         /// The URL.
         url: String,
     },
+    /// Some configs have a digest and others have not.
+    #[error("{configs} Ignition configs cannot be checked by {hashes} of `--ignition-hash`")]
+    Hashes {
+        /// How many configs there are.
+        configs: usize,
+        /// How many digests.
+        hashes: usize,
+    },
     /// A partition filter that is none.
     #[error("{option} value `{value}` is not valid")]
     SaveFilter {
@@ -116,20 +124,42 @@ pub enum ImageChoice {
     File(PathBuf),
     /// A URL.
     Url(String),
-    /// The image that the running live system was booted from.
-    Medium,
-    /// The newest image of a stream.
-    Stream {
-        /// Directory of the metadata; `None` is the built-in one.
-        base_url: Option<String>,
-        /// Name of the stream.
-        name: String,
+    /// The one that the running live system has by itself.
+    Offline {
         /// Architecture; `None` is this machine's.
         architecture: Option<String>,
     },
+    /// The one that the running live system has by itself, or else the newest image of a stream.
+    OfflineOr(StreamChoice),
+    /// The newest image of a stream.
+    Stream(StreamChoice),
 }
 
-/// Where the Ignition config comes from.
+/// A stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamChoice {
+    /// Directory of the metadata; `None` is the built-in one.
+    pub base_url: Option<String>,
+    /// Name of the stream.
+    pub name: String,
+    /// Architecture; `None` is this machine's.
+    pub architecture: Option<String>,
+}
+
+/// Where variables of Butane configs come from. What they mean is `embed::tree::variables`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Variables {
+    /// Assignments, `NAME=VALUE`.
+    pub set: Vec<String>,
+    /// YAML files.
+    pub files: Vec<PathBuf>,
+    /// Names of environment variables.
+    pub environment: Vec<String>,
+    /// Assignments of files, `NAME=FILE`.
+    pub secrets: Vec<String>,
+}
+
+/// Where an Ignition config comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfigSource {
     /// A file.
@@ -168,10 +198,12 @@ pub struct Plan {
     pub insecure: bool,
     /// How servers are talked to.
     pub access: Access,
-    /// The machine's config.
-    pub config: Option<ConfigSource>,
-    /// Digest that the config must have.
-    pub config_digest: Option<TypedDigest>,
+    /// The machine's configs, to be merged in order.
+    pub configs: Vec<ConfigSource>,
+    /// Digests that they must have: one for each, or none at all.
+    pub config_digests: Vec<TypedDigest>,
+    /// What variables stand for in Butane configs.
+    pub variables: Variables,
     /// Directory of the local files that a Butane config names.
     pub files_dir: Option<PathBuf>,
     /// Take the config as it is.

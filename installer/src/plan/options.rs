@@ -4,11 +4,13 @@
 //! Nothing is checked across options here; that happens after merging, in [`super::resolve`].
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum, ValueHint};
 use embed::digest::{DigestError, Sha256Digest, TypedDigest};
+use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::disk::DiskRule;
@@ -32,8 +34,8 @@ pub struct Options {
 
     /// Fetch the image of this stream, for example `next`
     ///
-    /// Without any image option, a live system installs the image of its own medium, and any
-    /// other system the newest of stream `stable`.
+    /// Without any image option, a live system installs the image of its own medium or of an
+    /// osmet file on it, and any other system the newest of stream `stable`.
     #[arg(short, long, value_name = "NAME", help_heading = "Image")]
     pub stream: Option<String>,
     /// Fetch the image from this URL; its signature is at URL.sig
@@ -42,7 +44,7 @@ pub struct Options {
     /// Use this image file; its signature is PATH.sig
     #[arg(short = 'f', long, value_name = "PATH", help_heading = "Image", value_hint = ValueHint::FilePath)]
     pub image_file: Option<PathBuf>,
-    /// Use the image of the live medium, and no network
+    /// Use the image of the live medium or of an osmet file, and no network
     #[arg(long, help_heading = "Image")]
     pub offline: bool,
     /// Architecture of the stream's image [default: this machine's]
@@ -104,23 +106,43 @@ pub struct Options {
     #[arg(long, value_name = "FILE", help_heading = "Network", value_hint = ValueHint::FilePath)]
     pub client_key: Option<PathBuf>,
 
-    /// Put this Ignition or Butane config on the disk
+    /// Put this Ignition or Butane config on the disk [repeatable]
+    ///
+    /// One Ignition config is stored as it is. Several are merged, the later over the earlier,
+    /// those from URLs after files. Configs that the command line names replace those of config
+    /// files.
     #[arg(short, long, visible_alias = "ignition", value_name = "PATH",
           help_heading = "System", value_hint = ValueHint::FilePath)]
-    pub ignition_file: Option<PathBuf>,
-    /// Fetch the Ignition or Butane config from this URL now
+    #[serde(deserialize_with = "one_or_more")]
+    pub ignition_file: Vec<PathBuf>,
+    /// Fetch the Ignition or Butane config from this URL now [repeatable]
     #[arg(short = 'I', long, value_name = "URL", help_heading = "System", value_hint = ValueHint::Url)]
-    pub ignition_url: Option<String>,
-    /// Digest of the Ignition config, TYPE-HEX (sha256 or sha512)
+    #[serde(deserialize_with = "one_or_more")]
+    pub ignition_url: Vec<String>,
+    /// Digest of the config as read, sha256-HEX or sha512-HEX [repeatable]
+    ///
+    /// For several configs one each, in their order.
     #[arg(long, value_name = "DIGEST", help_heading = "System")]
-    #[serde(deserialize_with = "from_text")]
-    pub ignition_hash: Option<TypedDigest>,
+    #[serde(deserialize_with = "one_or_more")]
+    pub ignition_hash: Vec<TypedDigest>,
     /// Allow an Ignition config by plain http without a digest
     #[arg(long, help_heading = "System")]
     pub insecure_ignition: bool,
     /// Directory of the local files that a Butane config names
     #[arg(long, value_name = "DIR", help_heading = "System", value_hint = ValueHint::DirPath)]
     pub files_dir: Option<PathBuf>,
+    /// Put VALUE where Butane configs say ${{ NAME }} [repeatable]
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "System")]
+    pub set: Vec<String>,
+    /// Take variables from a YAML file [repeatable]
+    #[arg(long, value_name = "FILE", help_heading = "System", value_hint = ValueHint::FilePath)]
+    pub vars: Vec<PathBuf>,
+    /// Take a variable of this name from the environment [repeatable]
+    #[arg(long, value_name = "NAME", help_heading = "System")]
+    pub env: Vec<String>,
+    /// Take a variable from a file, and show its value nowhere [repeatable]
+    #[arg(long, value_name = "NAME=FILE", help_heading = "System")]
+    pub secret: Vec<String>,
     /// Take the config as it is: check and convert nothing
     #[arg(long, help_heading = "System")]
     pub no_validate: bool,
@@ -235,28 +257,52 @@ pub enum ProgressForm {
     None,
 }
 
-/// Reads a value of a type that has a text form.
-fn from_text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+/// Reads a value that has a text form, or a list of such.
+fn one_or_more<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr,
     T::Err: fmt::Display,
 {
-    let text = Option::<String>::deserialize(deserializer)?;
-    text.map(|text| text.parse().map_err(serde::de::Error::custom))
-        .transpose()
+    deserializer.deserialize_any(OneOrMore(PhantomData))
+}
+
+struct OneOrMore<T>(PhantomData<T>);
+
+impl<'de, T> Visitor<'de> for OneOrMore<T>
+where
+    T: FromStr,
+    T::Err: fmt::Display,
+{
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or a list of texts")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Vec<T>, E> {
+        Ok(vec![text.parse().map_err(E::custom)?])
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+        let mut values = Vec::new();
+        while let Some(text) = list.next_element::<String>()? {
+            values.push(text.parse().map_err(A::Error::custom)?);
+        }
+        Ok(values)
+    }
 }
 
 fn image_digest<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Sha256Digest>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
-    text.map(|text| parse_image_digest(&text).map_err(serde::de::Error::custom))
+    text.map(|text| parse_image_digest(&text).map_err(D::Error::custom))
         .transpose()
 }
 
 fn retries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Retries>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
-    text.map(|text| parse_retries(&text).map_err(serde::de::Error::custom))
+    text.map(|text| parse_retries(&text).map_err(D::Error::custom))
         .transpose()
 }

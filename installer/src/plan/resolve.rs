@@ -7,18 +7,20 @@ use embed::kargs::{Edit, Kargs};
 use crate::disk::{SaveFilter, SaveFilterError};
 use crate::source::{Access, ClientIdentity, ManifestPlace};
 
-use super::{ConfigSource, ImageChoice, NETWORK_DIR, Options, Plan, PlanError, Target};
+use super::{
+    ConfigSource, ImageChoice, NETWORK_DIR, Options, Plan, PlanError, StreamChoice, Target,
+    Variables,
+};
 
 /// Stream that is installed when nothing else is asked for.
 const DEFAULT_STREAM: &str = "stable";
 
 impl Options {
-    /// The plan that merged options make. `on_live_medium` tells whether the running system has an
-    /// image of its own, which is then the default.
-    pub fn resolve(self, on_live_medium: bool) -> Result<Plan, PlanError> {
-        let image = self.image(on_live_medium)?;
+    /// The plan that merged options make.
+    pub fn resolve(self) -> Result<Plan, PlanError> {
+        let image = self.image()?;
         let image_manifest = self.image_manifest(&image)?;
-        let config = self.config()?;
+        let configs = self.configs()?;
         let network_dir = self.copy_network.then(|| {
             self.network_dir
                 .clone()
@@ -51,11 +53,17 @@ impl Options {
                 identity: identity(self.client_cert, self.client_key)?,
                 ..Access::default()
             },
-            config,
-            config_digest: self.ignition_hash,
+            configs,
+            variables: Variables {
+                set: self.set,
+                files: self.vars,
+                environment: self.env,
+                secrets: self.secret,
+            },
             files_dir: self.files_dir,
             no_validate: self.no_validate,
-            config_may_be_insecure: self.insecure_ignition || self.ignition_hash.is_some(),
+            config_may_be_insecure: self.insecure_ignition || !self.ignition_hash.is_empty(),
+            config_digests: self.ignition_hash,
             platform,
             consoles: self.console,
             firstboot_args: self.firstboot_args,
@@ -72,7 +80,7 @@ impl Options {
         })
     }
 
-    fn image(&self, on_live_medium: bool) -> Result<ImageChoice, PlanError> {
+    fn image(&self) -> Result<ImageChoice, PlanError> {
         exclusive(&[
             ("--image-file", self.image_file.is_some()),
             ("--image-url", self.image_url.is_some()),
@@ -93,18 +101,22 @@ impl Options {
             ImageChoice::File(path.clone())
         } else if let Some(url) = &self.image_url {
             ImageChoice::Url(url.clone())
-        } else if self.offline
-            || (on_live_medium && self.stream.is_none() && self.mirror.is_empty())
-        {
-            ImageChoice::Medium
+        } else if self.offline {
+            ImageChoice::Offline {
+                architecture: self.architecture.clone(),
+            }
         } else {
-            ImageChoice::Stream {
+            let stream = StreamChoice {
                 base_url: self.stream_base_url.clone(),
                 name: self
                     .stream
                     .clone()
                     .unwrap_or_else(|| DEFAULT_STREAM.to_owned()),
                 architecture: self.architecture.clone(),
+            };
+            match self.stream.is_none() && self.mirror.is_empty() {
+                true => ImageChoice::OfflineOr(stream),
+                false => ImageChoice::Stream(stream),
             }
         })
     }
@@ -143,19 +155,23 @@ impl Options {
         Ok(filters)
     }
 
-    fn config(&self) -> Result<Option<ConfigSource>, PlanError> {
-        match (&self.ignition_file, &self.ignition_url) {
-            (Some(_), Some(_)) => Err(PlanError::Conflict {
-                first: "--ignition-file",
-                second: "--ignition-url",
-            }),
-            (Some(path), None) => Ok(Some(ConfigSource::File(path.clone()))),
-            (None, Some(url)) => self.config_url(url).map(Some),
-            (None, None) if self.ignition_hash.is_some() => Err(PlanError::Needs {
+    fn configs(&self) -> Result<Vec<ConfigSource>, PlanError> {
+        let files = self.ignition_file.iter().cloned().map(ConfigSource::File);
+        let urls = self.ignition_url.iter().map(|url| self.config_url(url));
+        let configs = files.map(Ok).chain(urls).collect::<Result<Vec<_>, _>>()?;
+        match (configs.len(), self.ignition_hash.len()) {
+            (0, 1..) => Err(PlanError::Needs {
                 option: "--ignition-hash",
                 needs: "an Ignition config",
             }),
-            (None, None) => Ok(None),
+            (configs, hashes @ 1..) if configs != hashes => {
+                Err(PlanError::Hashes { configs, hashes })
+            }
+            (2.., _) if self.no_validate => Err(PlanError::Conflict {
+                first: "--no-validate",
+                second: "several Ignition configs",
+            }),
+            _ => Ok(configs),
         }
     }
 
@@ -165,7 +181,7 @@ impl Options {
             .map(|(scheme, _)| scheme.to_ascii_lowercase());
         match scheme.as_deref() {
             Some("https") => {}
-            Some("http") if self.insecure_ignition || self.ignition_hash.is_some() => {}
+            Some("http") if self.insecure_ignition || !self.ignition_hash.is_empty() => {}
             Some("http") => {
                 return Err(PlanError::IgnitionInsecure {
                     url: url.to_owned(),

@@ -37,7 +37,7 @@ fn every_key_of_a_config_file_means_the_same_option() {
          client-cert: /cc\nclient-key: /ck\ninsecure: true\nfetch-retries: infinite\n\
          ignition-file: /c.ign\nignition-url: http://x/c\n\
          ignition-hash: sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\n\
-         insecure-ignition: true\nplatform: qemu\nconsole: [tty0, ttyS0]\nappend-karg: [a=1, b]\n\
+         insecure-ignition: true\nset: [a=1]\nvars: [/v]\nenv: [E]\nsecret: [s=/s]\nplatform: qemu\nconsole: [tty0, ttyS0]\nappend-karg: [a=1, b]\n\
          delete-karg: [c]\ncopy-network: true\nnetwork-dir: /n\nsave-partlabel: ['data,log*']\n\
          save-partindex: [5, 7-]\npreserve-on-error: true\nboot-entry: true\nwipe-stale-boot: true\nlog-file: /l\n\
          dest-match: [serial=Z1, 'size=>=1GB']\ndest-device: /dev/sda\n",
@@ -49,7 +49,7 @@ fn every_key_of_a_config_file_means_the_same_option() {
          /ca|--client-cert|/cc|--client-key|/ck|--insecure|--fetch-retries|infinite|-i|\
          /c.ign|-I|http://x/c|--ignition-hash|\
          sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881|\
-         --insecure-ignition|-p|qemu|--console|tty0|--console|ttyS0|--append-karg|a=1|\
+         --insecure-ignition|--set|a=1|--vars|/v|--env|E|--secret|s=/s|-p|qemu|--console|tty0|--console|ttyS0|--append-karg|a=1|\
          --append-karg|b|--delete-karg|c|-n|--network-dir|/n|--save-partlabel|data,log*|\
          --save-partindex|5|--save-partindex|7-|--preserve-on-error|--boot-entry|--wipe-stale-boot|--log-file|/l|--dest-match|serial=Z1|--dest-match|size=>=1GB|/dev/sda";
     let command = line(&command.split('|').collect::<Vec<_>>());
@@ -106,13 +106,13 @@ fn a_second_target_is_refused_even_if_it_is_the_same() {
 #[test]
 fn a_target_is_required_only_without_config_files_and_rules() {
     assert!(Line::try_parse_from(["install"]).is_err());
-    let plan = line(&["--dest-match", "serial=Z1"]).resolve(false).unwrap();
+    let plan = line(&["--dest-match", "serial=Z1"]).resolve().unwrap();
     assert_eq!(
         plan.target,
         Target::Match(vec!["serial=Z1".parse().unwrap()])
     );
     let options = line(&["-c", "/dev/null"]).with_config_files().unwrap();
-    assert!(matches!(options.resolve(false), Err(PlanError::NoTarget)));
+    assert!(matches!(options.resolve(), Err(PlanError::NoTarget)));
 }
 
 #[test]
@@ -151,27 +151,32 @@ fn an_empty_config_file_changes_nothing() {
 }
 
 #[test]
-fn the_image_is_chosen_by_what_is_given_and_then_by_where_we_run() {
-    let image = |args: &[&str], live| {
+fn the_image_is_chosen_by_what_is_given() {
+    let image = |args: &[&str]| {
         line(&[args, &["/dev/sda"]].concat())
-            .resolve(live)
+            .resolve()
             .unwrap()
             .image
     };
-    let stream = |name: &str| ImageChoice::Stream {
+    let stream = |name: &str| StreamChoice {
         base_url: None,
         name: name.into(),
         architecture: None,
     };
-    assert_eq!(image(&["-f", "/i"], true), ImageChoice::File("/i".into()));
+    assert_eq!(image(&["-f", "/i"]), ImageChoice::File("/i".into()));
     assert_eq!(
-        image(&["-u", "http://x"], true),
+        image(&["-u", "http://x"]),
         ImageChoice::Url("http://x".into())
     );
-    assert_eq!(image(&[], true), ImageChoice::Medium);
-    assert_eq!(image(&[], false), stream("stable"));
-    assert_eq!(image(&["-s", "next"], true), stream("next"));
-    assert_eq!(image(&["--offline"], false), ImageChoice::Medium);
+    assert_eq!(image(&[]), ImageChoice::OfflineOr(stream("stable")));
+    assert_eq!(image(&["-s", "next"]), ImageChoice::Stream(stream("next")));
+    let mirrored = image(&["--mirror", "http://m/"]);
+    assert_eq!(mirrored, ImageChoice::Stream(stream("stable")));
+    let architecture = Some("aarch64".to_owned());
+    assert_eq!(
+        image(&["--offline", "-a", "aarch64"]),
+        ImageChoice::Offline { architecture }
+    );
 }
 
 #[test]
@@ -218,31 +223,70 @@ fn options_that_exclude_each_other_are_refused_wherever_they_come_from() {
             "--client-cert needs --client-key",
         ),
         (
-            "ignition-file: /c",
-            &["-I", "https://x"],
-            "--ignition-file cannot be used with --ignition-url",
+            "no-validate: true",
+            &["-i", "/c", "-I", "https://x"],
+            "--no-validate cannot be used with several Ignition configs",
         ),
     ] {
         let options = yaml(text)
             .merge(line(&[args, &["/dev/sda"]].concat()))
             .unwrap();
-        assert_eq!(options.resolve(false).unwrap_err().to_string(), message);
+        assert_eq!(options.resolve().unwrap_err().to_string(), message);
     }
+}
+
+#[test]
+fn configs_are_one_value_of_several_parts() {
+    let sources = |options: Options| options.resolve().unwrap().configs;
+    let (file, url) = (
+        |path: &str| ConfigSource::File(path.into()),
+        |url: &str| ConfigSource::Url(url.into()),
+    );
+    let several = ["-I", "https://x", "-i", "/b", "-i", "/a", "/dev/sda"];
+    assert_eq!(
+        sources(line(&several)),
+        [file("/b"), file("/a"), url("https://x")]
+    );
+    let list = yaml("ignition-file: [/b, /a]\nignition-url: [https://x]\ndest-device: /d\n");
+    assert_eq!(sources(list.clone()), sources(line(&several)));
+    // What comes later is in the place of all of it.
+    let merged = list.clone().merge(line(&["-I", "https://y", "-c", "/x"]));
+    assert_eq!(sources(merged.unwrap()), [url("https://y")]);
+    let merged = list.merge(yaml("ignition-hash: []\n"));
+    assert_eq!(sources(merged.unwrap()).len(), 3);
+}
+
+#[test]
+fn there_is_a_digest_for_each_config_or_for_none() {
+    let hash = "sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
+    let hashes = |configs: &[&str], count: usize| {
+        let hashes = ["--ignition-hash", hash].repeat(count);
+        line(&[configs, &hashes, &["/dev/sda"]].concat()).resolve()
+    };
+    let two = ["-I", "http://x/a", "-i", "/b"];
+    let plan = hashes(&two, 2).unwrap();
+    assert_eq!((plan.configs.len(), plan.config_digests.len()), (2, 2));
+    for (configs, count) in [(&two[..], 1), (&two[..], 3), (&two[2..], 2)] {
+        let error = hashes(configs, count).unwrap_err();
+        assert!(matches!(error, PlanError::Hashes { .. }), "{error:?}");
+    }
+    assert_eq!(
+        hashes(&two, 1).unwrap_err().to_string(),
+        "2 Ignition configs cannot be checked by 1 of `--ignition-hash`"
+    );
 }
 
 #[test]
 fn an_ignition_url_must_be_checkable() {
     let hash = "sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
-    let resolve = |args: &[&str]| line(&[args, &["/dev/sda"]].concat()).resolve(false);
+    let resolve = |args: &[&str]| line(&[args, &["/dev/sda"]].concat()).resolve();
     for args in [
         &["-I", "https://x/c"][..],
         &["-I", "HTTP://x/c", "--insecure-ignition"],
         &["-I", "http://x/c", "--ignition-hash", hash],
     ] {
-        assert!(matches!(
-            resolve(args).unwrap().config,
-            Some(ConfigSource::Url(_))
-        ));
+        let configs = resolve(args).unwrap().configs;
+        assert!(matches!(configs[..], [ConfigSource::Url(_)]));
     }
     assert!(matches!(
         resolve(&["-I", "http://x/c"]),
@@ -267,7 +311,7 @@ fn a_manifest_that_is_named_belongs_to_an_image_that_is_named() {
     use ManifestPlace::{Beside, File, Unused, Url};
     let place = |args: &[&str]| {
         let args = [args, &["/dev/sda"]].concat();
-        line(&args).resolve(true).map(|plan| plan.image_manifest)
+        line(&args).resolve().map(|plan| plan.image_manifest)
     };
     let (file, url) = ("--image-file=/i", "--image-url=http://x/i");
     for (args, expected) in [
@@ -306,12 +350,12 @@ fn values_cannot_break_the_files_they_are_written_to() {
     ] {
         let options = line(&[&args[..], &["/dev/sda"]].concat());
         assert!(
-            matches!(options.resolve(false), Err(PlanError::Word { .. })),
+            matches!(options.resolve(), Err(PlanError::Word { .. })),
             "{args:?}"
         );
     }
     let plan = line(&["--append-karg", "a b=\"c d\"", "/dev/sda"])
-        .resolve(false)
+        .resolve()
         .unwrap();
     assert_eq!(plan.kargs.append, ["a", "b=\"c d\""]);
 }

@@ -6,6 +6,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use embed::osmet::OsmetError;
+
 use crate::cancel::Cancelled;
 
 /// Why an image could not be opened or read.
@@ -199,6 +201,32 @@ pub enum SourceError {
         /// Where it is wrong.
         #[source]
         source: serde_json::Error,
+    },
+    /// An osmet file that is damaged, or does not fit the repository.
+    #[error("cannot make the image of osmet file {}", path.display())]
+    Osmet {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<OsmetError>,
+    },
+    /// This system has no image for the disk by itself.
+    #[error(
+        "cannot perform offline install; metadata missing: there is neither {} nor an osmet file \
+         for {architecture} and sectors of {sector_size} bytes in {}",
+        medium.display(),
+        osmets.display()
+    )]
+    NoLocal {
+        /// Where a live medium's description would be.
+        medium: PathBuf,
+        /// Where osmet files would be.
+        osmets: PathBuf,
+        /// Architecture asked for.
+        architecture: String,
+        /// Sector size of the disk, bytes.
+        sector_size: u32,
     },
     /// Asked to stop.
     #[error(transparent)]

@@ -14,17 +14,21 @@ pub(super) fn open() -> Result<ImageStream, SourceError> {
     open_described(Path::new(run::MEDIUM))
 }
 
-/// Opens the image that the description at `path` names.
-fn open_described(path: &Path) -> Result<ImageStream, SourceError> {
+/// Reads the description at `path`.
+pub(super) fn describe(path: &Path) -> Result<LiveMedium, SourceError> {
     let text = std::fs::read(path).map_err(|source| SourceError::NoMedium {
         path: path.to_owned(),
         source,
     })?;
-    let medium: LiveMedium =
-        serde_json::from_slice(&text).map_err(|source| SourceError::Medium {
-            path: path.to_owned(),
-            source,
-        })?;
+    serde_json::from_slice(&text).map_err(|source| SourceError::Medium {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Opens the image that the description at `path` names.
+fn open_described(path: &Path) -> Result<ImageStream, SourceError> {
+    let medium = describe(path)?;
     let (file, _) = open_sized(&medium.path)?;
     Ok(ImageStream {
         reader: Box::new(file),

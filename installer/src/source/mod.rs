@@ -1,5 +1,5 @@
 //! Where an image comes from, and how to open it: a local file, a URL, an artifact of a stream,
-//! or the live medium that this system was booted from.
+//! the live medium that this system was booted from, or an osmet file.
 //!
 //! Opening finds the signature too, and reads no byte of the image. Nothing is verified or
 //! decoded here.
@@ -9,6 +9,8 @@ mod file;
 pub(crate) mod http;
 pub(crate) mod listed;
 mod live;
+mod local;
+mod osmet;
 pub mod stream_metadata;
 
 use std::fmt;
@@ -25,6 +27,8 @@ pub use error::{MirrorFailure, SourceError, Stage};
 pub(crate) use file::open_sized;
 pub use http::{Access, ClientIdentity, Header, Retries};
 pub use listed::ManifestPlace;
+pub use local::LocalImages;
+pub use osmet::Repository;
 
 /// The largest signature that is read, bytes.
 pub(crate) const MAX_SIGNATURE: u64 = 1024 * 1024;
@@ -48,6 +52,13 @@ pub enum Location {
     Stream(StreamQuery),
     /// The image that the running live system was booted from.
     LiveMedium,
+    /// The image that an osmet file describes.
+    Osmet {
+        /// The osmet file.
+        file: PathBuf,
+        /// OSTree repository with the objects that it names.
+        repository: PathBuf,
+    },
 }
 
 /// Which artifact of which stream.
@@ -143,8 +154,9 @@ pub struct ExpectedDigest {
 /// Who vouches for an [`ExpectedDigest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DigestAuthority {
-    /// The live medium that this system runs from: its builder verified the image, and whoever
-    /// could change the digest could change the running installer as well. Enough by itself.
+    /// The live medium that this system runs from, or the osmet file on it: its builder verified
+    /// the image, and whoever could change the digest could change the running installer as well.
+    /// Enough by itself.
     LiveMedium,
     /// Unsigned stream metadata: an extra check beside the signature, never instead of it.
     StreamMetadata,
@@ -208,6 +220,7 @@ impl Location {
             }
             Self::Stream(query) => stream_metadata::open(query, observer, cancel),
             Self::LiveMedium => live::open(),
+            Self::Osmet { file, repository } => osmet::open(file, repository),
         }
     }
 }
@@ -222,6 +235,7 @@ impl fmt::Display for Location {
             },
             Self::Stream(q) => write!(f, "stream {} ({}, {})", q.stream, q.platform, q.format),
             Self::LiveMedium => f.write_str("the live medium"),
+            Self::Osmet { file, .. } => write!(f, "{}", file.display()),
         }
     }
 }

@@ -60,6 +60,7 @@ pub(super) fn exit_status(error: &anyhow::Error) -> u8 {
         Some(
             PlanError::Conflict { .. }
                 | PlanError::Needs { .. }
+                | PlanError::Hashes { .. }
                 | PlanError::NoTarget
                 | PlanError::TwoTargets { .. }
                 | PlanError::SaveFilter { .. }
@@ -255,8 +256,11 @@ fn verify(error: &VerifyError) -> Option<&'static str> {
 
 fn source(error: &SourceError) -> Option<&'static str> {
     match error {
-        SourceError::NoMedium { .. } => {
+        SourceError::NoMedium { .. } | SourceError::NoLocal { .. } => {
             Some("`--offline` works in a live system; elsewhere use `--image-file`")
+        }
+        SourceError::Osmet { .. } => {
+            Some("boot the live system that the osmet file belongs to, or use `--image-url`")
         }
         SourceError::NoArtifact { .. } => {
             Some("`coreos-installer list-stream` shows what there is")
@@ -334,7 +338,7 @@ fn decode(error: &DecodeError) -> Option<&'static str> {
 
 fn boot(error: &BootError) -> Option<&'static str> {
     match error {
-        BootError::None | BootError::Several { .. } => Some(NOT_COREOS),
+        BootError::None { .. } | BootError::Several { .. } => Some(NOT_COREOS),
         _ => None,
     }
 }

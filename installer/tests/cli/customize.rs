@@ -1,9 +1,12 @@
 //! `iso customize` and `pxe customize`: what both embed, and what each refuses.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use embed::initrd::Archive;
+use installer::plan::Options;
 use serde_json::Value;
 
 use crate::command::{Ran, run};
@@ -11,7 +14,7 @@ use crate::live_iso::Iso;
 
 const CONFIG: &[u8] = b"{\"ignition\": {\"version\": \"3.3.0\"}}\n";
 const FEATURES: &str = r#"{"installer-config": true, "live-initrd-network": true,
-    "installer-config-directives": {"console": true}}"#;
+    "installer-config-directives": {"console": true, "ca-cert": true}}"#;
 
 /// A live initramfs with `files` beside its stamp.
 fn initramfs(files: &[(&str, &str)]) -> Vec<u8> {
@@ -59,6 +62,19 @@ const ALL: &str = "--dest-ignition DIR/dest.ign --dest-device /dev/vda --dest-co
     --ignition-ca DIR/ca.pem --pre-install DIR/check --post-install DIR/check \
     --installer-config DIR/install.yaml --live-ignition DIR/live.ign";
 
+/// What is in a compressed `data:` URL.
+fn content(resource: &Value) -> Vec<u8> {
+    let source = resource["source"].as_str().unwrap();
+    let packed = BASE64_STANDARD
+        .decode(source.strip_prefix("data:;base64,").unwrap())
+        .unwrap();
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(packed.as_slice())
+        .read_to_end(&mut bytes)
+        .unwrap();
+    bytes
+}
+
 fn paths(config: &Value, section: &str, list: &str, key: &str) -> Vec<String> {
     let items = config[section][list].as_array().unwrap().iter();
     items
@@ -102,6 +118,7 @@ fn an_initramfs_is_kept_and_an_archive_follows() {
             "/usr/local/bin/pre-install-check",
             "/usr/local/bin/post-install-check",
             "/etc/coreos/dest.ign",
+            "/etc/coreos/ignition-ca/0000.pem",
             "/etc/coreos/installer.d/0000-install.yaml",
             "/etc/coreos/installer.d/0001-customize.yaml",
         ]
@@ -127,6 +144,46 @@ fn an_initramfs_is_kept_and_an_archive_follows() {
     );
     assert!(ran.err.contains("File exists"), "{}", ran.err);
     assert_eq!(fs::read(dir.path().join("out.img")).unwrap(), out);
+}
+
+/// Upstream issue 966.
+#[test]
+fn the_live_systems_installer_trusts_the_certificates_too() {
+    let dir = inputs();
+    let pxe = |initrd: &str| {
+        let ran = words(
+            dir.path(),
+            &format!("pxe customize {ALL} -o DIR/{initrd}.out DIR/{initrd}"),
+        );
+        assert_eq!(ran.status, 0, "{}", ran.err);
+        let config = words(dir.path(), &format!("pxe ignition unwrap DIR/{initrd}.out"));
+        let config: Value = serde_json::from_slice(&config.quiet()).unwrap();
+        (config["storage"]["files"].clone(), ran.err)
+    };
+    let (files, _) = pxe("initrd.img");
+    assert_eq!(content(&files[3]["contents"]), b"PEM");
+    // What the live system's `install` will read.
+    let settings = content(&files[5]["contents"]);
+    let settings = Options::from_config(&settings, Path::new("customize.yaml")).unwrap();
+    assert_eq!(
+        settings.ca_cert,
+        [Path::new("/etc/coreos/ignition-ca/0000.pem")]
+    );
+    assert_eq!(settings.ignition_file, [Path::new("/etc/coreos/dest.ign")]);
+
+    // An installer that has no such key would refuse all of its config.
+    let features = FEATURES.replace(", \"ca-cert\": true", "");
+    let older = initramfs(&[("etc/coreos/features.json", &features)]);
+    fs::write(dir.path().join("older.img"), older).unwrap();
+    let (files, said) = pxe("older.img");
+    let warning = "warning: the installer of this image does not use the certificates";
+    assert!(said.contains(warning), "{said}");
+    let settings = content(&files[4]["contents"]);
+    let settings = Options::from_config(&settings, Path::new("customize.yaml")).unwrap();
+    assert_eq!(
+        (settings.ca_cert.len(), files.as_array().unwrap().len()),
+        (0, 5)
+    );
 }
 
 #[test]

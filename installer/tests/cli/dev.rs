@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 
 use serde_json::{Value, json};
 
@@ -134,5 +135,32 @@ fn members_that_leave_the_directory_are_refused() {
         ran.err.starts_with("error: reading initrd -\ncause: "),
         "{}",
         ran.err
+    );
+}
+
+#[test]
+fn the_extents_of_a_file_are_shown_as_json() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().write_all_at(&[7; 5000], 0).unwrap();
+    let path = file.path().to_str().unwrap();
+    let ran = run(&["dev", "show", "fiemap", path], b"");
+    if ran.err.contains("Operation not supported") {
+        eprintln!("SKIP: fiemap: the file system of {path} does not tell");
+        return;
+    }
+    let shown: Value = serde_json::from_slice(&ran.quiet()).unwrap();
+    let extents = shown["extents"].as_array().unwrap();
+    let number = |extent: &Value, key: &str| extent[key].as_u64().unwrap();
+    let end = extents
+        .last()
+        .map(|e| number(e, "logical") + number(e, "length"));
+    assert!(end.is_some_and(|end| end >= 5000), "{shown}");
+    let keys: Vec<&String> = extents[0].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["length", "logical", "physical"]);
+
+    run(&["dev", "show", "fiemap", "/proc/self/status"], b"").fails(
+        1,
+        "error: mapping /proc/self/status\n\
+         cause: ioctl(FS_IOC_FIEMAP): Operation not supported (os error 95)\n",
     );
 }

@@ -97,6 +97,58 @@ fn butane_is_taken_and_what_is_not_to_be_validated() {
 }
 
 #[test]
+fn several_configs_are_checked_each_and_together() {
+    let plain = "{\"ignition\": {\"version\": \"3.3.0\"}}";
+    let files = [("a.ign", plain), ("b.ign", "{}"), ("c.ign", plain)];
+    refused(
+        &files,
+        &[
+            "-i",
+            "DIR/a.ign",
+            "-i",
+            "DIR/b.ign",
+            "-f",
+            "DIR/i.raw",
+            "TARGET",
+        ],
+        1,
+        "error: config has no `ignition.version`\n --> DIR/b.ign:1:1\n  |\n1 | {}\n  | ^^ $.ignition\n  |\n  \
+         = help: an Ignition config has `\"ignition\": {\"version\": \"3.4.0\"}`\n\n\
+         error: parsing Ignition configs DIR/a.ign, DIR/b.ign\ncause: the config has 1 error\n\
+         hint:  `coreos-installer ignition validate` checks it; `--no-validate` takes it as it is\n",
+    );
+    refused(
+        &files,
+        &[
+            "-i",
+            "DIR/a.ign",
+            "-i",
+            "DIR/c.ign",
+            "-f",
+            "DIR/i.raw",
+            "TARGET",
+        ],
+        1,
+        "error: cannot install to TARGET: the disk was not touched\n\
+         cause: cannot read DIR/i.raw: No such file or directory (os error 2)\n",
+    );
+    refused(
+        &files,
+        &[
+            "-i",
+            "DIR/a.ign",
+            "-i",
+            "DIR/c.ign",
+            "--ignition-hash",
+            HASH,
+            "TARGET",
+        ],
+        2,
+        "error: 2 Ignition configs cannot be checked by 1 of `--ignition-hash`\n",
+    );
+}
+
+#[test]
 fn a_config_with_another_digest_is_refused() {
     refused(
         &[("c.ign", "{\"ignition\": {\"version\": \"3.3.0\"}}")],

@@ -120,7 +120,7 @@ fn an_image_without_boot_file_system_leaves_the_disk_unbootable() {
     assert!(
         matches!(
             error.source,
-            InstallCause::Seal(SealError::Boot(BootError::None))
+            InstallCause::Seal(SealError::Boot(BootError::None { label: "boot" }))
         ),
         "{error:?}"
     );

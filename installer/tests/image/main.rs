@@ -26,6 +26,8 @@ mod lying;
 #[cfg(test)]
 mod mapped;
 #[cfg(test)]
+mod osmet;
+#[cfg(test)]
 mod packed;
 #[cfg(test)]
 mod packed_http;

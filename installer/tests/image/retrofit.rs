@@ -12,6 +12,7 @@ use installer::observe::Silent;
 use crate::disk::{LoopDisk, loops_over};
 use crate::image::{compress, raw};
 use crate::request::or_skip;
+use crate::server::{Answer, Server};
 use crate::system::{self, BOOT};
 
 const CONFIG: &str = r#"{"ignition":{"version":"3.4.0"}}"#;
@@ -237,4 +238,84 @@ fn what_is_no_raw_image_of_a_system_is_refused_by_name() {
     );
     let (status, _) = f.embed(&[], &f.image);
     assert_eq!(status, Some(2), "nothing to embed is wrong usage");
+}
+
+/// Upstream issue 1091.
+#[test]
+fn several_configs_are_merged_and_variables_filled_in() {
+    let f = or_skip!("embed_several", fixture(&system::image(512)));
+    let base = r#"{"ignition":{"version":"3.3.0"},"storage":{"files":[
+        {"path":"/etc/hostname","contents":{"source":"data:,base"}},
+        {"path":"/etc/keep","contents":{"source":"data:,kept"}}]}}"#;
+    let over = "variant: fcos\nversion: 1.5.0\nstorage:\n  files:\n  - path: /etc/hostname\n    \
+        contents: {inline: \"${{ name }}\"}\n";
+    std::fs::write(f.dir.path().join("base.ign"), base).unwrap();
+    std::fs::write(f.dir.path().join("over.bu"), over).unwrap();
+    let server = Server::new([("/a.ign", vec![Answer::Body(CONFIG.into()); 2])]);
+    let url = server.url("/a.ign");
+    let both = ["-i", "base.ign", "-i", "over.bu", "--ignition-url", &url];
+    let before = std::fs::read(&f.image).unwrap();
+    let other = ["--insecure-ignition", "--set", "other=x"];
+    let (status, said) = f.embed(&[&both[..], &other].concat(), &f.image);
+    assert_eq!(status, Some(1));
+    assert!(said.contains("variable `name` has no value"), "{said}");
+    assert!(said.contains(" --> over.bu:6:"), "{said}");
+    assert!(std::fs::read(&f.image).unwrap() == before, "it was changed");
+    let more = ["--insecure-ignition", "--set", "name=node7"];
+    let (status, said) = f.embed(&[&both[..], &more].concat(), &f.image);
+    assert_eq!(status, Some(0), "{said}");
+    let boot = f.dir.path().join("boot");
+    std::fs::write(&boot, &std::fs::read(&f.image).unwrap()[BOOT]).unwrap();
+    let shown = Command::new("debugfs")
+        .args(["-R", "cat ignition/config.ign"])
+        .arg(&boot)
+        .output()
+        .unwrap();
+    let config: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(config["ignition"]["version"], "3.4.0");
+    let files: Vec<_> = config["storage"]["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| {
+            (
+                file["path"].as_str().unwrap(),
+                file["contents"]["source"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        files,
+        [
+            ("/etc/hostname", "data:,node7"),
+            ("/etc/keep", "data:,kept")
+        ]
+    );
+}
+
+#[test]
+fn keyfiles_that_find_no_room_leave_the_initramfs_as_it_was() {
+    let f = or_skip!("embed_full", fixture(&system::image(512)));
+    let part = f.dir.path().join("boot.part");
+    let large = f.dir.path().join("large");
+    let mut image = std::fs::read(&f.image).unwrap();
+    std::fs::write(&part, &image[BOOT]).unwrap();
+    // More than half of what is free: its copy does not fit.
+    std::fs::write(&large, vec![0x5a; 9 << 20]).unwrap();
+    let write = format!("write {} os/initramfs.img", large.display());
+    for request in ["rm os/initramfs.img", &write] {
+        let done = Command::new("debugfs")
+            .args(["-w", "-R", request])
+            .arg(&part)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{done:?}");
+    }
+    image[BOOT].copy_from_slice(&std::fs::read(&part).unwrap());
+    std::fs::write(&f.image, &image).unwrap();
+    let (status, said) = f.embed(&["--network-dir", "net1"], &f.image);
+    assert_eq!(status, Some(1));
+    assert!(said.contains("os/initramfs.img on the boot partition: No space left"));
+    assert!(said.contains("\nhint:  make room"), "{said}");
+    assert!(std::fs::read(&f.image).unwrap() == image, "it was changed");
 }

@@ -53,7 +53,8 @@ fn root_tree(tree: &Path) {
     fs::write(tree.join("usr/lib/os-release"), release).unwrap();
 }
 
-fn file_system(label: &str, mib: usize, fill: fn(&Path)) -> Vec<u8> {
+/// An ext4 file system with what `fill` puts into a directory.
+pub(crate) fn file_system(label: &str, mib: usize, fill: impl Fn(&Path)) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let tree = dir.path().join("tree");
     fs::create_dir(&tree).unwrap();

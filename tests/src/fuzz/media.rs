@@ -5,9 +5,11 @@ use std::io::{Cursor, Read as _};
 use std::ops::ControlFlow;
 
 use embed::chunks::{Manifest, Part};
+use embed::digest::Sha256Digest;
 use embed::gpt::{SectorSize, Table, TableError};
 use embed::initrd::{Archive, Limits, newc, walk};
 use embed::iso::{IsoReader, LiveIso, MinimalIso};
+use embed::osmet::{Header, Objects, Osmet};
 use embed::stream_hash::StreamHash;
 
 const LIMITS: Limits = Limits {
@@ -70,6 +72,35 @@ pub(super) fn minimal_iso(data: &[u8]) {
     let mut out = Vec::new();
     let _ = description.unpack(Cursor::new(data), &mut out);
     assert!(out.len() <= data.len() + 1);
+}
+
+/// Objects of one content, whatever their name.
+struct Sevens;
+
+impl Objects for Sevens {
+    type Object = Cursor<[u8; 5000]>;
+
+    fn open(&self, _: Sha256Digest) -> std::io::Result<Self::Object> {
+        Ok(Cursor::new([7; 5000]))
+    }
+}
+
+/// An osmet file that is accepted makes an image of the size that it tells, or an error.
+pub(super) fn osmet(data: &[u8]) {
+    const MOST: u64 = 1 << 20;
+    let _ = Header::read(data);
+    let mut input = data;
+    let Ok((_, osmet)) = Osmet::read(&mut input) else {
+        return;
+    };
+    let (size, shared) = (osmet.size, osmet.shared());
+    assert!(shared <= size, "more is shared than there is");
+    if let Ok(unpacked) = osmet.unpack(input, Sevens) {
+        let mut image = Vec::new();
+        let read = unpacked.take(MOST).read_to_end(&mut image);
+        assert!(image.len() as u64 <= size);
+        assert!(read.is_err() || image.len() as u64 == size.min(MOST));
+    }
 }
 
 /// A table that was read and passes its check is read back as rendered.

@@ -29,6 +29,7 @@ pub const TARGETS: &[FuzzTarget] = &[
     target("initrd", media::initrd),
     target("iso", media::iso),
     target("minimal_iso", media::minimal_iso),
+    target("osmet", media::osmet),
     target("gpt", media::gpt),
     target("mbr", media::mbr),
     target("stream_hash", media::stream_hash),

@@ -1,57 +1,48 @@
 //! The bytes of `coreos/miniso.dat`, version 1: magic, version, program version, then the pieces,
-//! the digest and the packed bytes. Little endian; numbers below 251 are one byte, larger ones a
-//! byte that tells their size and then the number.
+//! the digest and the packed bytes, serialized by [`crate::bincode`].
 //!
 //! What follows the description is ignored: its place is made before its size is known.
 
 use super::{MinimalError, MinimalIso, Piece};
+use crate::bincode::{BincodeError, Input, put, put_bytes};
 use crate::digest::Sha256Digest;
 
 const MAGIC: &[u8; 8] = b"MINISO\0\0";
 const VERSION: u32 = 1;
 /// Largest description, bytes.
 pub(super) const MAX_BYTES: usize = 1 << 20;
-/// A piece is three numbers.
-const MIN_PIECE: usize = 3;
-
-/// First byte of a number that follows in 2, 4 or 8 bytes.
-const U16: u8 = 251;
-const U32: u8 = 252;
-const U64: u8 = 253;
 
 impl MinimalIso {
     /// Reads a description; bytes behind it are ignored.
     pub fn read(bytes: &[u8]) -> Result<Self, MinimalError> {
-        let mut input = Input(bytes.get(..MAX_BYTES).unwrap_or(bytes));
-        if input.take(MAGIC.len())? != MAGIC {
+        let input = Input(bytes.get(..MAX_BYTES).unwrap_or(bytes));
+        Self::read_from(input)
+    }
+
+    fn read_from(mut input: Input<&[u8]>) -> Result<Self, MinimalError> {
+        if input.array().map_err(described)? != *MAGIC {
             return Err(MinimalError::Format("it starts with other bytes"));
         }
-        let found = input.number_u32()?;
-        let made_by = String::from_utf8_lossy(input.bytes()?).into_owned();
+        let found = input.number_u32().map_err(described)?;
+        let made_by = input.text(MAX_BYTES as u64).map_err(described)?;
         if found != VERSION {
             return Err(MinimalError::Version { found, made_by });
         }
-        let count = input.length()?;
-        if count > input.0.len() / MIN_PIECE {
-            return Err(TRUNCATED);
-        }
-        let mut pieces = Vec::with_capacity(count);
-        for _ in 0..count {
+        let mut pieces = Vec::new();
+        for _ in 0..input.number().map_err(described)? {
+            let mut number = || input.number_u32().map_err(described);
             pieces.push(Piece {
-                minimal: input.number_u32()?,
-                full: input.number_u32()?,
-                length: input.number_u32()?,
+                minimal: number()?,
+                full: number()?,
+                length: number()?,
             });
         }
         check(&pieces)?;
-        let digest = input.take(32)?;
-        let digest = Sha256Digest(digest.try_into().map_err(|_| TRUNCATED)?);
-        let packed = input.bytes()?.to_vec();
         Ok(Self {
             made_by,
             pieces,
-            digest,
-            packed,
+            digest: Sha256Digest(input.array().map_err(described)?),
+            packed: input.bytes(MAX_BYTES as u64).map_err(described)?,
         })
     }
 
@@ -95,59 +86,10 @@ pub(super) fn check(pieces: &[Piece]) -> Result<(), MinimalError> {
     }
 }
 
-struct Input<'a>(&'a [u8]);
-
-impl<'a> Input<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8], MinimalError> {
-        let (taken, rest) = self.0.split_at_checked(length).ok_or(TRUNCATED)?;
-        self.0 = rest;
-        Ok(taken)
+fn described(error: BincodeError) -> MinimalError {
+    match error {
+        BincodeError::Number => MinimalError::Format("a number is too large"),
+        BincodeError::Io(error) => MinimalError::Io(error),
+        BincodeError::Truncated | BincodeError::TooLong { .. } => TRUNCATED,
     }
-
-    fn number(&mut self) -> Result<u64, MinimalError> {
-        let first = *self.take(1)?.first().ok_or(TRUNCATED)?;
-        let width = match first {
-            U16 => 2,
-            U32 => 4,
-            U64 => 8,
-            254.. => return Err(MinimalError::Format("a number is too large")),
-            small => return Ok(small.into()),
-        };
-        let bytes = self.take(width)?.iter().rev();
-        Ok(bytes.fold(0, |number, &byte| number << 8 | u64::from(byte)))
-    }
-
-    fn number_u32(&mut self) -> Result<u32, MinimalError> {
-        u32::try_from(self.number()?).map_err(|_| MinimalError::Format("a number is too large"))
-    }
-
-    fn length(&mut self) -> Result<usize, MinimalError> {
-        usize::try_from(self.number()?).map_err(|_| TRUNCATED)
-    }
-
-    /// A length and that many bytes.
-    fn bytes(&mut self) -> Result<&'a [u8], MinimalError> {
-        let length = self.length()?;
-        self.take(length)
-    }
-}
-
-fn put(out: &mut Vec<u8>, number: u64) {
-    if let Ok(small @ 0..U16) = u8::try_from(number) {
-        out.push(small);
-    } else if let Ok(number) = u16::try_from(number) {
-        out.push(U16);
-        out.extend(number.to_le_bytes());
-    } else if let Ok(number) = u32::try_from(number) {
-        out.push(U32);
-        out.extend(number.to_le_bytes());
-    } else {
-        out.push(U64);
-        out.extend(number.to_le_bytes());
-    }
-}
-
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    put(out, bytes.len() as u64);
-    out.extend(bytes);
 }

@@ -13,6 +13,7 @@ use embed::ignition::Config;
 
 use super::super::{CliError, files};
 use super::findings::{Count, FormArgs, JsonTo};
+use super::options::VariableArgs;
 use super::{Desk, STDIN};
 use crate::ui;
 
@@ -25,6 +26,8 @@ pub(in crate::cli) struct DeliveryArgs {
     /// Take configs as they are: check and convert nothing
     #[arg(long, help_heading = "Config checks")]
     pub(in crate::cli) no_validate: bool,
+    #[command(flatten)]
+    pub(in crate::cli) variables: VariableArgs,
 }
 
 /// What becomes of an Ignition config with errors.
@@ -48,27 +51,54 @@ impl DeliveryArgs {
         if self.no_validate {
             return Ok(Config::unchecked(bytes));
         }
-        let files = self.files_dir.as_ref().map(FilesDir::open).transpose()?;
-        let mut desk = Desk {
-            files,
-            ..Desk::default()
-        };
+        let mut desk = self.desk()?;
         let convertible = Written::of(&bytes, Written::Ignition) == Written::Butane;
         let loaded = desk.take(name, bytes.clone(), Written::Ignition);
-        let findings = desk.findings.into_sorted();
-        let form = FormArgs::default();
-        form.show(&findings, &desk.sources, &desk.variables, JsonTo::Stderr)?;
+        let errors = show(desk)?;
         match loaded {
             Some(loaded) => Ok(loaded.config),
             None if doubt == Doubt::Deliver && !convertible => {
                 ui::warn("the config is embedded as it is, errors included");
                 Ok(Config::unchecked(bytes))
             }
-            None => {
-                let count = Count::of(&findings);
-                let error = CliError::Undeliverable { count };
-                Err(error).with_context(|| format!("parsing Ignition config {name}"))
-            }
+            None => Err(errors).with_context(|| format!("parsing Ignition config {name}")),
         }
     }
+
+    /// What a machine gets for several configs with their names, each merged over those before it.
+    /// Shows what is found.
+    pub(in crate::cli) fn merge(&self, configs: Vec<(String, Vec<u8>)>) -> Result<Config> {
+        let mut desk = self.desk()?;
+        let names: Vec<String> = configs.iter().map(|(name, _)| name.clone()).collect();
+        let loaded: Vec<_> = configs
+            .into_iter()
+            .map(|(name, bytes)| desk.take(&name, bytes, Written::Ignition))
+            .collect();
+        let merged = match loaded.into_iter().collect::<Option<Vec<_>>>() {
+            Some(all) => desk.merged(all)?,
+            None => None,
+        };
+        let errors = show(desk)?;
+        let merged = merged.map(|loaded| loaded.config).ok_or(errors);
+        merged.with_context(|| format!("parsing Ignition configs {}", names.join(", ")))
+    }
+
+    fn desk(&self) -> Result<Desk> {
+        let files = self.files_dir.as_ref().map(FilesDir::open).transpose()?;
+        let mut desk = Desk {
+            files,
+            ..Desk::default()
+        };
+        self.variables.set_in(&mut desk)?;
+        Ok(desk)
+    }
+}
+
+/// Shows what was found, and gives the error for the case that it makes one.
+fn show(desk: Desk) -> Result<CliError> {
+    let findings = desk.findings.into_sorted();
+    let form = FormArgs::default();
+    form.show(&findings, &desk.sources, &desk.variables, JsonTo::Stderr)?;
+    let count = Count::of(&findings);
+    Ok(CliError::Undeliverable { count })
 }

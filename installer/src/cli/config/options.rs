@@ -10,6 +10,7 @@ use embed::tree::variables::{VariableError, split_assignment};
 
 use super::super::files;
 use super::Desk;
+use crate::plan::Variables;
 
 /// Options about the configs that are read.
 #[derive(Args, Clone, Debug, Default)]
@@ -18,6 +19,16 @@ pub(in crate::cli) struct InputArgs {
     #[arg(short = 'd', long, value_name = "DIR", help_heading = "Input",
           value_hint = ValueHint::DirPath)]
     files_dir: Option<PathBuf>,
+    #[command(flatten)]
+    variables: VariableArgs,
+    /// Take experimental versions too, which may change any day
+    #[arg(long, help_heading = "Input")]
+    experimental: bool,
+}
+
+/// Options about the variables of Butane configs.
+#[derive(Args, Clone, Debug, Default)]
+pub(in crate::cli) struct VariableArgs {
     /// Put VALUE where Butane configs say ${{ NAME }} [repeatable]
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Input", value_parser = assignment)]
     set: Vec<String>,
@@ -33,9 +44,28 @@ pub(in crate::cli) struct InputArgs {
     /// Take a variable from a file, and show its value nowhere [repeatable]
     #[arg(long, value_name = "NAME=FILE", help_heading = "Input", value_parser = assignment)]
     secret: Vec<String>,
-    /// Take experimental versions too, which may change any day
-    #[arg(long, help_heading = "Input")]
-    experimental: bool,
+}
+
+impl From<Variables> for VariableArgs {
+    fn from(variables: Variables) -> Self {
+        Self {
+            set: variables.set,
+            vars: variables.files,
+            env: variables.environment,
+            secret: variables.secrets,
+        }
+    }
+}
+
+impl From<VariableArgs> for Variables {
+    fn from(args: VariableArgs) -> Self {
+        Self {
+            set: args.set,
+            files: args.vars,
+            environment: args.env,
+            secrets: args.secret,
+        }
+    }
 }
 
 impl InputArgs {
@@ -47,11 +77,14 @@ impl InputArgs {
             experimental: self.experimental,
             ..Desk::default()
         };
-        self.set_variables(&mut desk)?;
+        self.variables.set_in(&mut desk)?;
         Ok(desk)
     }
+}
 
-    fn set_variables(&self, desk: &mut Desk) -> Result<()> {
+impl VariableArgs {
+    /// Gives the variables to a desk.
+    pub(super) fn set_in(&self, desk: &mut Desk) -> Result<()> {
         for path in &self.vars {
             let text = text(path)?;
             let source = desk

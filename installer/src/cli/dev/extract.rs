@@ -1,4 +1,4 @@
-//! `dev extract initrd`: the regular files of an initrd, below a directory and nowhere else.
+//! `dev extract …`. Of an initrd: the regular files of an initrd, below a directory and nowhere else.
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
@@ -11,12 +11,15 @@ use embed::initrd::relative_path;
 
 use super::super::files;
 use super::initrd::InitrdArgs;
+use super::osmet::OsmetArgs;
 
 /// Subcommands of `dev extract`.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum ExtractCommand {
     /// Extract the files of an initrd; existing files are never overwritten
     Initrd(ExtractArgs),
+    /// Make the raw image that an osmet file describes
+    Osmet(OsmetArgs),
 }
 
 /// Options of `dev extract initrd`.
@@ -34,8 +37,10 @@ pub(in crate::cli) struct ExtractArgs {
 
 impl ExtractCommand {
     pub(super) fn run(self) -> Result<()> {
-        let Self::Initrd(args) = self;
-        args.run()
+        match self {
+            Self::Initrd(args) => args.run(),
+            Self::Osmet(args) => args.run(),
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! `dev …`: what people look at who build or debug live media. Hidden, and as stable as upstream's.
 
 mod extract;
+mod fiemap;
 mod initrd;
+mod osmet;
 mod show;
 
 use anyhow::Result;
@@ -13,7 +15,7 @@ pub(super) enum DevCommand {
     /// Show what is in an image or initrd
     #[command(subcommand)]
     Show(show::ShowCommand),
-    /// Extract files from an initrd
+    /// Extract files from an initrd, or the image that an osmet file describes
     #[command(subcommand)]
     Extract(extract::ExtractCommand),
 }

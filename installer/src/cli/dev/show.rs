@@ -1,4 +1,4 @@
-//! `dev show iso|initrd`.
+//! `dev show iso|initrd|fiemap`.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -10,6 +10,7 @@ use embed::iso::{IsoReader, LiveIso};
 use serde_json::{Value, json};
 
 use super::super::{files, iso};
+use super::fiemap::FiemapArgs;
 use super::initrd::InitrdArgs;
 
 /// Subcommands of `dev show`.
@@ -19,6 +20,8 @@ pub(in crate::cli) enum ShowCommand {
     Iso(IsoArgs),
     /// List the files of an initrd
     Initrd(InitrdArgs),
+    /// Show where the data of a file lies on its file system, as JSON
+    Fiemap(FiemapArgs),
 }
 
 /// Options of `dev show iso`.
@@ -40,6 +43,7 @@ impl ShowCommand {
         match self {
             Self::Iso(args) => args.run(),
             Self::Initrd(args) => show_initrd(&args),
+            Self::Fiemap(args) => args.run(),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! `pack …`: images for the fast way in; hidden, files that a package ships, made from the
 //! definition of the commands, and what an OS build puts into its media.
 
+mod example_config;
 mod image;
 mod minimal_iso;
+mod osmet;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +12,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::{Command, Subcommand, ValueHint};
 use clap_complete::Shell;
+
+use super::files;
 
 const NAME: &str = "coreos-installer";
 
@@ -37,6 +41,12 @@ pub(super) enum PackCommand {
         #[arg(value_hint = ValueHint::DirPath)]
         dir: PathBuf,
     },
+    /// Print a config file of `install` with every key
+    #[command(hide = true)]
+    ExampleConfig,
+    /// Describe an image by the OSTree objects on it
+    #[command(hide = true)]
+    Osmet(osmet::OsmetArgs),
     /// Describe a minimal ISO image inside of the full one
     #[command(hide = true)]
     MinimalIso(minimal_iso::MinimalIsoArgs),
@@ -55,6 +65,8 @@ impl PackCommand {
                 create(&dir)?;
                 completions(cli.clone(), &dir)
             }
+            Self::ExampleConfig => files::report(example_config::text(cli).as_bytes()),
+            Self::Osmet(args) => args.run(),
             Self::MinimalIso(args) => args.run(),
         }
     }
