@@ -31,6 +31,20 @@ pub struct ImageArtifact {
     pub artifact: Artifact,
     /// File name of its detached OpenPGP signature.
     pub signature: Option<String>,
+    /// Its chunk manifest, if it is a packed image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunks: Option<ChunkList>,
+}
+
+/// The chunk manifest of a packed image ([`crate::chunks`]), in the form and under the name in which
+/// it was published: installs find it by that name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ChunkList {
+    /// File name.
+    pub file: String,
+    /// File name of its detached OpenPGP signature.
+    pub signature: Option<String>,
 }
 
 /// Everything made from one image in one run.
@@ -115,6 +129,10 @@ impl Manifest {
         if let Some(image) = &self.image {
             names.push(&image.artifact.file);
             names.extend(image.signature.as_deref());
+            if let Some(list) = &image.chunks {
+                names.push(&list.file);
+                names.extend(list.signature.as_deref());
+            }
         }
         names
     }
@@ -152,6 +170,10 @@ mod tests {
             image: Some(ImageArtifact {
                 artifact: artifact("m"),
                 signature: Some("m.sig".into()),
+                chunks: Some(ChunkList {
+                    file: "m.chunks.json".into(),
+                    signature: Some("m.chunks.json.sig".into()),
+                }),
             }),
         }
     }
@@ -168,11 +190,25 @@ mod tests {
     #[test]
     fn refuses_names_that_leave_the_directory() {
         for bad in ["../k", "/etc/passwd", "", "..", "a\\b"] {
-            let mut manifest = sample();
-            manifest.image.as_mut().unwrap().signature = Some(bad.into());
-            let error = Manifest::parse(manifest.to_json().as_bytes()).unwrap_err();
-            assert!(matches!(error, ManifestError::FileName(name) if name == bad));
+            let refused = |change: fn(&mut ImageArtifact, String)| {
+                let mut manifest = sample();
+                change(manifest.image.as_mut().unwrap(), bad.into());
+                let error = Manifest::parse(manifest.to_json().as_bytes()).unwrap_err();
+                assert!(matches!(error, ManifestError::FileName(name) if name == bad));
+            };
+            refused(|image, bad| image.signature = Some(bad));
+            refused(|image, bad| image.chunks.as_mut().unwrap().file = bad);
+            refused(|image, bad| image.chunks.as_mut().unwrap().signature = Some(bad));
         }
+    }
+
+    #[test]
+    fn a_document_of_an_image_that_is_not_packed_has_nothing_new() {
+        let mut manifest = sample();
+        manifest.image.as_mut().unwrap().chunks = None;
+        let json = manifest.to_json();
+        assert!(!json.contains("chunks"), "{json}");
+        assert_eq!(Manifest::parse(json.as_bytes()).unwrap(), manifest);
     }
 
     #[test]

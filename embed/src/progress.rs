@@ -124,6 +124,14 @@ pub enum FetchNotice {
         /// The place that is asked now.
         next: String,
     },
+    /// A chunk manifest was found that nobody signed, so nothing that it says is of use: the image
+    /// is read as one stream, by what else vouches for it.
+    ManifestIgnored {
+        /// Path or URL of the manifest.
+        manifest: String,
+        /// Where its signature would be.
+        looked_at: String,
+    },
 }
 
 /// Durations as whole milliseconds.
@@ -190,7 +198,7 @@ mod tests {
     use super::*;
 
     /// Every stage there is, in the order of the documentation.
-    const STAGES: [&str; 10] = [
+    const STAGES: [&str; 11] = [
         "started",
         "copying",
         "sealing",
@@ -200,6 +208,7 @@ mod tests {
         "again",
         "mirror",
         "bad-chunk",
+        "manifest-ignored",
         "result",
     ];
 

@@ -1,27 +1,30 @@
-//! Fetching published artifacts to files, verified, with their signatures beside them.
+//! Fetching published artifacts to files, verified, with their signatures beside them, and with
+//! the chunk manifest of a packed image.
 //!
 //! A file appears under its name only when it is complete and verified; a failed download leaves
 //! no trace and keeps what an earlier one left.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use embed::digest::Sha256Digest;
 use embed::progress::Progress;
-use tempfile::NamedTempFile;
 
 use crate::cancel::{Cancel, Cancelled};
-use crate::image::unpack;
+use crate::image::{OpenImage, SignaturePlace, Terms, unpack, vouched_list};
 use crate::observe::Observer;
-use crate::pipeline::{Decoding, ImageError, Pipeline};
+use crate::pipeline::{Decoding, Extent, ImageError, Pipeline};
 use crate::source::http::Fetcher;
+use crate::source::located::Located;
 use crate::source::stream_metadata::{Artifact, fetch_with};
 use crate::source::{
-    Access, ExpectedDigest, ImageStream, Signature, SourceError, StreamQuery, named, open_sized,
+    Access, ExpectedDigest, ImageStream, ManifestPlace, SourceError, StreamQuery, named, open_sized,
 };
 use crate::verify::{Check, Keyring, SignaturePolicy, Trust, VerifyError};
+
+use kept::{Companions, temp_file};
+
+mod kept;
 
 /// What to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +45,8 @@ pub enum Wanted {
 /// In which form files are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
-    /// As they are published, with their signature as `NAME.sig`.
+    /// As they are published, with their signature as `NAME.sig`; a packed image with its chunk
+    /// manifest and that one's signature, if it is named like one.
     #[default]
     AsPublished,
     /// Names that end in `.gz`, `.xz` or `.zst`, but not `.tar.*`, decompressed and without that
@@ -59,6 +63,8 @@ pub struct Request {
     pub dir: PathBuf,
     /// In which form.
     pub form: Form,
+    /// Where the chunk manifest is, if the file is a packed image.
+    pub manifest: ManifestPlace,
     /// The digest that the one file must have as published, see
     /// [`crate::install::Request::digest`].
     pub digest: Option<Sha256Digest>,
@@ -74,6 +80,8 @@ pub struct Request {
 pub struct Downloaded {
     /// The file.
     pub path: PathBuf,
+    /// The chunk manifest that was kept beside it.
+    pub manifest: Option<PathBuf>,
     /// Why it is believed.
     pub trust: Trust,
     /// Whether it was there before, with the same signature, and was only verified again.
@@ -167,7 +175,11 @@ impl Job<'_> {
             Wanted::Url { url, .. } => Ok(vec![Artifact::at(url)?]),
             Wanted::Stream(query) => {
                 let metadata = fetch_with(&self.fetcher, &query.base_url, &query.stream)?;
-                if self.request.digest.is_some() {
+                let named = matches!(
+                    self.request.manifest,
+                    ManifestPlace::File(_) | ManifestPlace::Url(_)
+                );
+                if named || self.request.digest.is_some() {
                     return Ok(vec![metadata.image(query)?.clone()]);
                 }
                 Ok(metadata.artifacts(query)?.values().cloned().collect())
@@ -176,40 +188,95 @@ impl Job<'_> {
     }
 
     fn fetch(&self, artifact: &Artifact) -> Result<Downloaded, DownloadError> {
-        let url = &artifact.location;
-        let (name, decoding) = self.file_name(url)?;
+        let (name, decoding) = self.file_name(&artifact.location)?;
         let path = self.request.dir.join(&name);
         let mirrors = match &self.request.wanted {
             Wanted::Url { mirrors, .. } => mirrors,
             Wanted::Stream(query) => &query.mirrors,
         };
-        let places = artifact.with_mirrors(mirrors).map_err(source_error)?;
-        let signature = self.fetcher.signature(&places).map_err(source_error)?;
-        let published = artifact.expected_digest();
-        let digest = ExpectedDigest::choose(url, published, self.request.digest)
-            .map_err(|error| DownloadError::Verify(error.into()))?;
-        if decoding == Decoding::AsIs
-            && let Some(trust) = self.already_there(&path, &signature, digest)?
-        {
-            return Ok(Downloaded {
-                path,
-                trust,
-                was_there: true,
-            });
+        let located = Located::Servers {
+            fetcher: Box::new(self.fetcher.clone()),
+            places: artifact.with_mirrors(mirrors).map_err(source_error)?,
+        };
+        match decoding {
+            Decoding::AsIs => self.keep(&located, &artifact.location, path),
+            Decoding::Detect => self.decompress(&located, path),
         }
-        let mut stream = self
-            .fetcher
-            .open_with(&places, signature.clone())
+    }
+
+    fn terms(&self) -> Terms<'_> {
+        Terms {
+            manifest: &self.request.manifest,
+            signature: SignaturePlace::Beside,
+            digest: self.request.digest,
+            policy: self.request.policy,
+            keyring: &self.request.keyring,
+        }
+    }
+
+    /// Fetches a file and what vouches for it, as published.
+    fn keep(
+        &self,
+        located: &Located<'_>,
+        url: &str,
+        path: PathBuf,
+    ) -> Result<Downloaded, DownloadError> {
+        let list = vouched_list(located, &self.terms(), self.observer).map_err(open_error)?;
+        let digest = match &list {
+            Some((_, vouched)) => Some(vouched.file_digest()),
+            None => ExpectedDigest::choose(url, located.digest(), self.request.digest)
+                .map_err(|error| DownloadError::Verify(error.into()))?,
+        };
+        let trust = list.as_ref().map(|(_, vouched)| vouched.trust().clone());
+        let companions = Companions {
+            signature: located.signature().map_err(source_error)?,
+            list: list.map(|(listed, _)| (listed.manifest, listed.signature)),
+        };
+        let there = self.already_there(&path, &companions, digest)?;
+        let was_there = there.is_some();
+        let verified = match there {
+            Some(trust) => trust,
+            None => self.fetch_file(located, digest, &companions, &path)?,
+        };
+        Ok(Downloaded {
+            manifest: companions.manifest(&path),
+            path,
+            // A digest is believed for the sake of the manifest that lists it.
+            trust: match (trust, verified) {
+                (Some(signed @ Trust::Signature { .. }), Trust::Digest(_)) => signed,
+                (_, verified) => verified,
+            },
+            was_there,
+        })
+    }
+
+    fn fetch_file(
+        &self,
+        located: &Located<'_>,
+        digest: Option<ExpectedDigest>,
+        companions: &Companions,
+        path: &Path,
+    ) -> Result<Trust, DownloadError> {
+        let mut stream = located
+            .open_with(companions.signature.clone())
             .map_err(source_error)?;
         stream.digest = digest;
-        let kept = match (signature, decoding) {
-            (Signature::Detached(bytes), Decoding::AsIs) => Some(bytes),
-            _ => None,
-        };
-        let trust = self.write(stream, decoding, &path, kept.as_deref())?;
+        let pipeline = self.start(stream)?;
+        self.write(pipeline, companions, path)
+    }
+
+    /// Fetches an image by whatever vouches for it, and keeps only what is in it.
+    fn decompress(
+        &self,
+        located: &Located<'_>,
+        path: PathBuf,
+    ) -> Result<Downloaded, DownloadError> {
+        let image = OpenImage::at(located, &self.terms(), self.observer).map_err(open_error)?;
+        let pipeline = image.start(Extent::Frames, self.cancel);
         Ok(Downloaded {
+            trust: self.write(pipeline, &Companions::none(), &path)?,
+            manifest: None,
             path,
-            trust,
             was_there: false,
         })
     }
@@ -234,17 +301,14 @@ impl Job<'_> {
         }
     }
 
-    /// Verifies a file of an earlier download that has the very signature published now.
+    /// Verifies a file of an earlier download beside which lies the very same as is published now.
     fn already_there(
         &self,
         path: &Path,
-        signature: &Signature,
+        companions: &Companions,
         digest: Option<ExpectedDigest>,
     ) -> Result<Option<Trust>, DownloadError> {
-        let Signature::Detached(published) = signature else {
-            return Ok(None);
-        };
-        if fs::read(signature_path(path)).ok().as_ref() != Some(published) {
+        if !companions.are_beside(path) {
             return Ok(None);
         }
         let Ok((file, length)) = open_sized(path) else {
@@ -254,12 +318,12 @@ impl Job<'_> {
             reader: Box::new(file),
             name: path.display().to_string(),
             length,
-            signature: signature.clone(),
+            signature: companions.signature.clone(),
             digest,
             sector_size: None,
             remote: None,
         };
-        let mut pipeline = self.start(stream, Decoding::AsIs)?;
+        let mut pipeline = self.start(stream)?;
         while let Ok(Some(_)) = pipeline.next(self.observer) {}
         match pipeline.finish() {
             Ok(verified) => Ok(Some(verified.trust().clone())),
@@ -269,73 +333,49 @@ impl Job<'_> {
         }
     }
 
-    fn start(&self, stream: ImageStream, decoding: Decoding) -> Result<Pipeline, DownloadError> {
+    fn start(&self, stream: ImageStream) -> Result<Pipeline, DownloadError> {
         let check = Check::prepare(&stream, self.request.policy, &self.request.keyring)
             .map_err(DownloadError::Verify)?;
+        let decoding = Decoding::AsIs;
         Ok(Pipeline::start(stream, check, decoding, self.cancel))
     }
 
-    /// Streams into a temporary file, and gives it its name once it is verified.
+    /// Writes a temporary file, and gives it its name once it is verified.
     fn write(
         &self,
-        stream: ImageStream,
-        decoding: Decoding,
+        pipeline: Pipeline,
+        companions: &Companions,
         path: &Path,
-        signature: Option<&[u8]>,
     ) -> Result<Trust, DownloadError> {
         let at = |source| DownloadError::Write {
             path: path.to_owned(),
             source,
         };
-        let url = stream.name.clone();
-        let pipeline = self.start(stream, decoding)?;
-        let file = self.temp_file().map_err(at)?;
+        let url = pipeline.name().to_owned();
+        let file = temp_file(&self.request.dir).map_err(at)?;
         self.observer.event(Progress::Started {
             target: path.display().to_string(),
         });
         let (verified, _) = unpack(pipeline, file.as_file(), self.observer, |_| {})
             .map_err(|error| image_error(url, path, error))?;
-        self.publish(file, path, signature).map_err(at)?;
+        companions
+            .publish(file, &self.request.dir, path)
+            .map_err(at)?;
         self.observer.event(Progress::Done);
         Ok(verified.trust().clone())
     }
+}
 
-    fn temp_file(&self) -> io::Result<NamedTempFile> {
-        tempfile::Builder::new()
-            .prefix(".coreos-installer-")
-            .permissions(fs::Permissions::from_mode(0o666))
-            .tempfile_in(&self.request.dir)
-    }
-
-    /// The signature goes first and the old one away before: a file under its name never lies
-    /// beside another file's signature.
-    fn publish(
-        &self,
-        file: NamedTempFile,
-        path: &Path,
-        signature: Option<&[u8]>,
-    ) -> io::Result<()> {
-        file.as_file().sync_all()?;
-        let signature_path = signature_path(path);
-        match fs::remove_file(&signature_path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        if let Some(bytes) = signature {
-            let mut temp = self.temp_file()?;
-            temp.write_all(bytes)?;
-            temp.as_file().sync_all()?;
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            temp.persist(&signature_path)?;
-        }
-        if let Err(error) = file.persist(path) {
-            let _ = fs::remove_file(&signature_path);
-            return Err(error.error);
-        }
-        File::open(&self.request.dir)?.sync_all()
+fn open_error(error: ImageError) -> DownloadError {
+    match error {
+        ImageError::Verify(error) => DownloadError::Verify(error),
+        ImageError::Source(error) => DownloadError::Source(error),
+        ImageError::Cancelled(cancelled) => cancelled.into(),
+        // Nothing else happens before anything is read.
+        source => DownloadError::Image {
+            url: String::new(),
+            source,
+        },
     }
 }
 
@@ -348,13 +388,6 @@ fn image_error(url: String, path: &Path, error: ImageError) -> DownloadError {
         },
         source => DownloadError::Image { url, source },
     }
-}
-
-/// Where the signature of a file is kept.
-fn signature_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".sig");
-    name.into()
 }
 
 #[cfg(test)]

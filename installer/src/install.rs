@@ -12,17 +12,16 @@ use crate::cancel::{Cancel, Cancelled};
 use crate::disk::mount::{self, BootError};
 use crate::disk::saved::{Saved, SavedError};
 use crate::disk::{BlockDevice, Disk, SaveFilter, TargetError};
+use crate::image::{OpenImage, SignaturePlace, Terms};
 use crate::observe::Observer;
-use crate::pipeline::{ImageError, Pipeline};
+use crate::pipeline::{Extent, ImageError, Pipeline};
 use crate::seal::{Customise, Head, Interim, SealError, Sealed};
 use crate::source::{Location, ManifestPlace, SourceError};
 use crate::verify::{Keyring, Means, SignaturePolicy, Trust, VerifyError};
 
-mod open;
 mod rehearsal;
 
 use embed::gpt::{GptError, Table};
-use open::OpenImage;
 pub use rehearsal::{Rehearsal, rehearse};
 
 /// Edits the boot partition of a freshly written system before its disk becomes bootable.
@@ -250,25 +249,37 @@ fn prepare(
     cancel: &Cancel,
 ) -> Result<Prepared, InstallError> {
     let untouched = |source| untouched(&request.device, source);
-    let image = OpenImage::of(request, observer, cancel).map_err(untouched)?;
+    let image = open(request, observer, cancel).map_err(untouched)?;
     let device =
         BlockDevice::open(&request.device).map_err(|e| untouched(InstallCause::Target(e)))?;
     let saved =
         Saved::select(&device, &request.save).map_err(|e| untouched(InstallCause::Saved(e)))?;
     let means = image.means();
     Ok(Prepared {
-        image: image.start(cancel),
+        image: image.start(Extent::Frames, cancel),
         device,
         saved,
         means,
     })
 }
 
-fn source_cause(error: SourceError) -> InstallCause {
-    match error {
-        SourceError::Cancelled(cancelled) => cancelled.into(),
-        error => InstallCause::Source(error),
-    }
+fn open(
+    request: &Request<'_>,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<OpenImage, InstallCause> {
+    let terms = Terms {
+        manifest: &request.manifest,
+        signature: SignaturePlace::Beside,
+        digest: request.digest,
+        policy: request.policy,
+        keyring: &request.keyring,
+    };
+    OpenImage::open(&request.source, &terms, observer, cancel).map_err(|error| match error {
+        ImageError::Source(error) => InstallCause::Source(error),
+        ImageError::Verify(error) => InstallCause::Verify(error),
+        error => seal_cause(SealError::Image(error)),
+    })
 }
 
 fn seal_cause(error: SealError) -> InstallCause {

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use embed::contract::initrd::DISK_IMAGE;
 use embed::progress::Progress;
 use installer::cancel::Cancel;
-use installer::image::{ImageFacts, unpack_verified};
-use installer::observe::{Observer, Silent};
-use installer::source::{Location, Signature, SourceError};
+use installer::image::{ImageFacts, SignaturePlace, Terms, unpack_verified};
+use installer::observe::Observer;
+use installer::source::{Location, ManifestPlace, manifest_beside};
 use installer::verify::{Trust, Verified};
 
 use crate::image::{ImageError, OsImage};
@@ -26,9 +26,6 @@ const MAX_SIGNATURE: u64 = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnpackError {
-    /// The image cannot be opened.
-    #[error("cannot open it")]
-    Source(#[source] SourceError),
     /// The signature that was named cannot be read.
     #[error("cannot read the signature {path}")]
     Signature {
@@ -59,6 +56,8 @@ pub struct Unpacked {
     pub dir: PathBuf,
     /// The signature's file, if there is one.
     pub signature: Option<PathBuf>,
+    /// The chunk manifest that the image was checked by, if there is one.
+    pub list: Option<PathBuf>,
     file: File,
     facts: ImageFacts,
     verified: Verified,
@@ -97,21 +96,23 @@ pub fn unpack(
     watch: &dyn Watch,
     cancel: &Cancel,
 ) -> Result<Unpacked, UnpackError> {
-    let location = Location::File(from.image.clone());
-    let mut stream = location
-        .open(&Silent, cancel)
-        .map_err(UnpackError::Source)?;
-    let mut signature = None;
-    if let Some(path) = &from.signature {
-        let bytes = read_signature(path).map_err(|source| UnpackError::Signature {
-            path: path.clone(),
+    let given = from.signature.as_deref().map(|path| {
+        read_signature(path).map_err(|source| UnpackError::Signature {
+            path: path.to_owned(),
             source,
-        })?;
-        stream.signature = Signature::Detached(bytes);
-        signature = Some(path.clone());
-    } else if matches!(stream.signature, Signature::Detached(_)) {
-        signature = Some(beside(&from.image));
-    }
+        })
+    });
+    let given = given.transpose()?;
+    let terms = Terms {
+        manifest: &ManifestPlace::Beside,
+        signature: match &given {
+            Some(bytes) => SignaturePlace::Given(bytes),
+            None => SignaturePlace::Beside,
+        },
+        digest: None,
+        policy: from.policy,
+        keyring: &from.keyring,
+    };
     let path = dir.join(DISK_IMAGE);
     let failed = |source| UnpackError::File {
         path: path.clone(),
@@ -127,18 +128,14 @@ pub fn unpack(
     // Both become part of the rootfs, whatever the umask of whoever builds it.
     fs::set_permissions(&dir, Permissions::from_mode(0o755)).map_err(failed)?;
     fs::set_permissions(&path, Permissions::from_mode(0o644)).map_err(failed)?;
-    let unpacked = unpack_verified(
-        stream,
-        from.policy,
-        &from.keyring,
-        &file,
-        &Forward(watch),
-        cancel,
-    );
+    let image = Location::File(from.image.clone());
+    let unpacked = unpack_verified(&image, &terms, &file, &Forward(watch), cancel);
     let (verified, facts) = unpacked.map_err(UnpackError::Image)?;
+    let beside = || Some(signature_of(&from.image)).filter(|path| path.exists());
     Ok(Unpacked {
         dir,
-        signature,
+        signature: from.signature.clone().or_else(beside),
+        list: manifest_beside(&from.image).filter(|_| facts.list.is_some()),
         file,
         facts,
         verified,
@@ -156,8 +153,9 @@ fn read_signature(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn beside(image: &Path) -> PathBuf {
-    let mut name = OsString::from(image);
+/// Where the signature over a file is.
+pub(crate) fn signature_of(file: &Path) -> PathBuf {
+    let mut name = OsString::from(file);
     name.push(".sig");
     PathBuf::from(name)
 }

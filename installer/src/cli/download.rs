@@ -10,8 +10,8 @@ use super::access::{AccessArgs, KeyringArgs};
 use super::watching::{Files, ResultForm, WatchArgs, report};
 use crate::download::{Form, Request, Wanted, download};
 use crate::plan::parse_image_digest;
-use crate::source::StreamQuery;
 use crate::source::stream_metadata::DEFAULT_BASE_URL;
+use crate::source::{ManifestPlace, StreamQuery};
 use crate::ui;
 
 pub(super) const EXAMPLES: &str = "\
@@ -68,6 +68,12 @@ pub(super) struct DownloadArgs {
     /// Enough in place of a signature. One that is there must be good all the same.
     #[arg(long, value_name = "DIGEST", value_parser = parse_image_digest)]
     image_digest: Option<Sha256Digest>,
+    /// Chunk manifest of a packed image: file, URL, or `none`
+    ///
+    /// Without this, the one beside a file NAME.raw.zst is used and kept if it is there:
+    /// NAME.chunks.json.
+    #[arg(long, value_name = "PLACE")]
+    image_manifest: Option<ManifestPlace>,
     #[command(flatten)]
     access: AccessArgs,
     #[command(flatten)]
@@ -88,6 +94,9 @@ impl DownloadArgs {
                     "{} was there already and is good",
                     file.path.display()
                 ));
+            }
+            if let Some(manifest) = &file.manifest {
+                ui::tell(&format!("its chunk manifest is {}", manifest.display()));
             }
             files.push(file.path);
         }
@@ -122,6 +131,7 @@ impl DownloadArgs {
                 Form::AsPublished
             },
             digest: self.image_digest,
+            manifest: self.image_manifest.unwrap_or_default(),
             policy: super::policy(self.insecure),
             keyring: self.keyring.into_keyring(),
         }

@@ -1,4 +1,5 @@
 //! `verify`: whether an image is what its publisher signed, by whom and when; nothing is written.
+//! A packed image is checked by its chunk manifest, if it has one, and always to the last byte.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -14,11 +15,11 @@ use super::access::{AccessArgs, KeyringArgs};
 use super::watching::{ResultForm, WatchArgs, report};
 use super::{CliError, files};
 use crate::cancel::Cancel;
-use crate::image::{ImageFacts, read_verified};
+use crate::image::{ImageFacts, SignaturePlace, Terms, read_verified};
 use crate::observe::Observer;
 use crate::pipeline::ImageError;
 use crate::plan::parse_image_digest;
-use crate::source::{self, Access, ExpectedDigest, ImageStream, Location, Signature};
+use crate::source::{self, Access, Location, ManifestPlace};
 use crate::ui;
 use crate::verify::{SignaturePolicy, Trust, Verified, VerifyError};
 
@@ -35,8 +36,16 @@ pub(super) struct VerifyArgs {
     #[arg(value_hint = ValueHint::AnyPath)]
     image: String,
     /// Its signature, a file or an http(s) URL [default: IMAGE.sig]
+    ///
+    /// Of a packed image with a chunk manifest, the manifest's signature is what counts, unless SIG
+    /// is given.
     #[arg(value_hint = ValueHint::AnyPath)]
     sig: Option<String>,
+    /// Chunk manifest of a packed image: file, URL, or `none`
+    ///
+    /// [default: NAME.chunks.json beside NAME.raw.zst, if it is there]
+    #[arg(long, value_name = "PLACE", conflicts_with = "sig", value_hint = ValueHint::AnyPath)]
+    image_manifest: Option<ManifestPlace>,
     #[command(flatten)]
     keyring: KeyringArgs,
     /// Digest that the image must have as published, sha256-HEX
@@ -58,19 +67,24 @@ impl VerifyArgs {
         let watcher = self.watch.start()?;
         let cancel = ui::cancel_on_signals()?;
         let access = self.access.into_access();
-        let mut stream = open(&self.image, &access, &watcher, &cancel)?;
-        if let Some(sig) = &self.sig {
-            stream.signature = signature(sig, &access, &watcher, &cancel)?;
-        }
-        stream.digest = ExpectedDigest::choose(&stream.name, stream.digest, self.image_digest)
-            .map_err(VerifyError::from)?;
-        let name = stream.name.clone();
-        let keyring = self.keyring.into_keyring();
-        let policy = SignaturePolicy::Require;
-        let read = read_verified(stream, policy, &keyring, &watcher, &cancel);
+        let sig = match &self.sig {
+            Some(sig) => Some(signature(sig, &access, &watcher, &cancel)?),
+            None => None,
+        };
+        let terms = Terms {
+            manifest: &self.image_manifest.unwrap_or_default(),
+            signature: match &sig {
+                Some(sig) => SignaturePlace::Given(sig),
+                None => SignaturePlace::Beside,
+            },
+            digest: self.image_digest,
+            policy: SignaturePolicy::Require,
+            keyring: &self.keyring.into_keyring(),
+        };
+        let read = read_verified(&location(self.image, access), &terms, &watcher, &cancel);
         watcher.finish();
         let (verified, facts) = read.map_err(refusal)?;
-        let found = Report::new(name, &verified, &facts);
+        let found = Report::new(&verified, facts);
         report(&watcher, &found, ResultForm::of(self.json), Report::text)
     }
 }
@@ -79,22 +93,15 @@ fn is_url(text: &str) -> bool {
     text.starts_with("http://") || text.starts_with("https://")
 }
 
-fn open(
-    image: &str,
-    access: &Access,
-    observer: &dyn Observer,
-    cancel: &Cancel,
-) -> Result<ImageStream> {
-    let location = if is_url(image) {
-        Location::Url {
-            url: image.to_owned(),
+fn location(image: String, access: Access) -> Location {
+    match is_url(&image) {
+        true => Location::Url {
+            url: image,
             mirrors: Vec::new(),
-            access: access.clone(),
-        }
-    } else {
-        Location::File(image.into())
-    };
-    Ok(location.open(observer, cancel)?)
+            access,
+        },
+        false => Location::File(image.into()),
+    }
 }
 
 fn signature(
@@ -102,14 +109,13 @@ fn signature(
     access: &Access,
     observer: &dyn Observer,
     cancel: &Cancel,
-) -> Result<Signature> {
-    let bytes = if is_url(sig) {
+) -> Result<Vec<u8>> {
+    if is_url(sig) {
         let fetcher = source::http::Fetcher::new(access, &[sig], observer, cancel)?;
-        fetcher.get_small(sig, source::MAX_SIGNATURE)?
+        Ok(fetcher.get_small(sig, source::MAX_SIGNATURE)?)
     } else {
-        files::read_config(Some(Path::new(sig))).context("reading the signature")?
-    };
-    Ok(Signature::Detached(bytes))
+        files::read_config(Some(Path::new(sig))).context("reading the signature")
+    }
 }
 
 /// Here nobody can go on without a signature, unlike in an install.
@@ -132,7 +138,20 @@ struct Report {
     signed_by: Option<SignedBy>,
     /// Whether the digest that the user gave is all that vouches for it.
     digest_only: bool,
+    /// The chunk manifest that it was checked by.
+    chunk_manifest: Option<ChunkManifest>,
     raw: Raw,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct ChunkManifest {
+    name: String,
+    /// Chunks of data, each of which was checked.
+    chunks: usize,
+    chunk_size: u32,
+    /// Bytes of the raw image that are listed as zeroes.
+    zeroes: u64,
 }
 
 #[derive(Serialize)]
@@ -152,7 +171,7 @@ struct Raw {
 }
 
 impl Report {
-    fn new(image: String, verified: &Verified, facts: &ImageFacts) -> Self {
+    fn new(verified: &Verified, facts: ImageFacts) -> Self {
         let signed_by = match verified.trust() {
             Trust::Signature { key, user, time } => Some(SignedBy {
                 key: key.clone(),
@@ -162,10 +181,16 @@ impl Report {
             Trust::Digest(_) | Trust::InsecureChoice => None,
         };
         Self {
-            image,
+            image: facts.name,
             size: verified.source_bytes(),
             digest_only: signed_by.is_none(),
             signed_by,
+            chunk_manifest: facts.list.map(|list| ChunkManifest {
+                name: list.manifest,
+                chunks: list.chunks,
+                chunk_size: list.chunk_size,
+                zeroes: list.zeroes,
+            }),
             raw: Raw {
                 size: facts.size,
                 sha256: facts.sha256,
@@ -184,6 +209,15 @@ impl Report {
                 lines.push(("key", signed.key.clone()));
                 lines.extend(signed.time.clone().map(|time| ("signed at", time)));
             }
+        }
+        if let Some(list) = &self.chunk_manifest {
+            let (size, zeroes) = (
+                BinaryBytes(list.chunk_size.into()),
+                BinaryBytes(list.zeroes),
+            );
+            lines.push(("signed is", format!("the chunk manifest {}", list.name)));
+            let checked = format!("{} chunks of {size}, {zeroes} of zeroes", list.chunks);
+            lines.push(("checked", format!("{checked}, the file as published")));
         }
         lines.push(("raw", format!("sha256 {}", self.raw.sha256)));
         let sectors = match self.raw.sector_size {

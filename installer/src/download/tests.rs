@@ -47,6 +47,7 @@ fn request(url: String, dir: &Path) -> Request {
             access: Access::default(),
         },
         digest: None,
+        manifest: ManifestPlace::Beside,
         dir: dir.to_owned(),
         form: Form::AsPublished,
         policy: SignaturePolicy::TolerateAbsent,

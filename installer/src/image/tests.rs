@@ -5,37 +5,29 @@ use std::os::unix::fs::MetadataExt as _;
 
 use super::*;
 use crate::observe::Silent;
-use crate::source::Signature;
-use crate::verify::Trust;
-
-fn stream(bytes: Vec<u8>) -> ImageStream {
-    ImageStream {
-        length: Some(bytes.len() as u64),
-        reader: Box::new(io::Cursor::new(bytes)),
-        name: "image".into(),
-        signature: Signature::Absent {
-            looked_at: "nowhere".into(),
-            status: None,
-        },
-        digest: None,
-        sector_size: None,
-        remote: None,
-    }
-}
+use crate::source::ManifestPlace;
+use crate::verify::{Keyring, SignaturePolicy, Trust};
 
 fn unpack_to(
     out: &File,
     bytes: Vec<u8>,
     policy: SignaturePolicy,
 ) -> Result<(Verified, ImageFacts), ImageError> {
-    unpack_verified(
-        stream(bytes),
+    let dir = tempfile::tempdir().unwrap();
+    let image = dir.path().join("image");
+    std::fs::write(&image, bytes).unwrap();
+    let terms = Terms {
+        manifest: &ManifestPlace::Beside,
+        signature: SignaturePlace::Beside,
+        digest: None,
         policy,
-        &Keyring::empty(),
-        out,
-        &Silent,
-        &Cancel::new(),
-    )
+        keyring: &Keyring::empty(),
+    };
+    let image = Location::File(image);
+    let (verified, mut facts) = unpack_verified(&image, &terms, out, &Silent, &Cancel::new())?;
+    assert_eq!(facts.name, image.to_string());
+    facts.name = String::new();
+    Ok((verified, facts))
 }
 
 #[test]
@@ -50,9 +42,11 @@ fn an_unpacked_image_is_sparse_complete_and_described() {
     assert_eq!(
         facts,
         ImageFacts {
+            name: String::new(),
             size: raw.len() as u64,
             sha256: Sha256Digest::of(&raw),
             sector_size: Some(SectorSize::B4096),
+            list: None,
         }
     );
     assert_eq!(verified.trust(), &Trust::InsecureChoice);

@@ -18,10 +18,10 @@ use serde::Serialize;
 use crate::cancel::Cancel;
 use crate::decode::{self, Format};
 use crate::disk::TableKind;
-use crate::image::unpack_verified;
+use crate::image::{SignaturePlace, Terms, unpack_verified};
 use crate::observe::Observer;
 use crate::pipeline::ImageError;
-use crate::source::{Location, Signature, SourceError};
+use crate::source::{Location, ManifestPlace};
 use crate::verify::{Keyring, SignaturePolicy};
 
 pub use boot::{BootFound, ConfigFound, EntryFound, FirstBootState};
@@ -41,9 +41,6 @@ pub enum InspectError {
         #[source]
         source: io::Error,
     },
-    /// The image cannot be opened.
-    #[error("cannot open the image")]
-    Source(#[source] SourceError),
     /// The image cannot be unpacked.
     #[error("cannot unpack {}", path.display())]
     Unpack {
@@ -119,25 +116,21 @@ fn format_of(file: &File) -> io::Result<Format> {
 
 /// The raw image, in a file without a name.
 fn unpack(path: &Path, observer: &dyn Observer, cancel: &Cancel) -> Result<File, InspectError> {
-    let mut stream = Location::File(path.to_owned())
-        .open(observer, cancel)
-        .map_err(InspectError::Source)?;
-    // Looking at an image needs nobody's word for it.
-    stream.signature = Signature::Absent {
-        looked_at: String::new(),
-        status: None,
-    };
-    let out = tempfile::tempfile().map_err(|source| InspectError::Unpack {
+    let failed = |source| InspectError::Unpack {
         path: path.to_owned(),
-        source: ImageError::Write(source),
-    })?;
-    let policy = SignaturePolicy::TolerateAbsent;
-    unpack_verified(stream, policy, &Keyring::empty(), &out, observer, cancel).map_err(
-        |source| InspectError::Unpack {
-            path: path.to_owned(),
-            source,
-        },
-    )?;
+        source,
+    };
+    let out = tempfile::tempfile().map_err(|source| failed(ImageError::Write(source)))?;
+    // Looking at an image needs nobody's word for it.
+    let terms = Terms {
+        manifest: &ManifestPlace::Beside,
+        signature: SignaturePlace::Ignored,
+        digest: None,
+        policy: SignaturePolicy::TolerateAbsent,
+        keyring: &Keyring::empty(),
+    };
+    let source = Location::File(path.to_owned());
+    unpack_verified(&source, &terms, &out, observer, cancel).map_err(failed)?;
     Ok(out)
 }
 

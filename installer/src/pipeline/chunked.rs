@@ -1,30 +1,34 @@
 //! The image path of a packed image: one thread reads frames, one thread a processor checks and
 //! decodes them, and the caller takes the raw image in order.
 //!
+//! If all of the file is to be checked, the reading thread hashes it, and its verdict is waited for.
+//!
 //! A buffer is taken from its pool in the order of the chunks, before its frame is read; so memory
 //! is bounded, and the oldest chunk never waits for a younger one.
 
+mod fetch;
+mod worker;
+
 use std::collections::BTreeMap;
-use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
 
-use embed::chunks::{Chunk as Entry, Manifest, Part};
+use embed::chunks::{Manifest, Part};
 use embed::progress::Progress;
-use zstd::bulk::Decompressor;
+use sha2::{Digest as _, Sha256};
 
-use super::pool::{Pool, Pooled};
-use super::{Bytes, CHUNK, Chunk, ImageError, POLL};
+use super::pool::Pooled;
+use super::{Bytes, CHUNK, Chunk, Extent, ImageError, POLL};
 use crate::cancel::Cancel;
-use crate::decode::{DecodeError, Format};
 use crate::disk::aligned::AlignedBuf;
 use crate::observe::{FetchNotice, Observer};
-use crate::source::http::frames::Again;
-use crate::source::listed::{Frames, Listed, Place};
-use crate::source::{MirrorFailure, SourceError};
-use crate::verify::{CheckedChunk, Fault, Tally, Verified, VerifyError, Vouched};
+use crate::source::listed::{Listed, Place};
+use crate::verify::{CheckedChunk, Tally, Verified, VerifyError, Vouched};
+
+use fetch::Fetch;
+use worker::Worker;
 
 /// The most threads that check and decode.
 const MAX_WORKERS: usize = 8;
@@ -32,9 +36,44 @@ const MAX_WORKERS: usize = 8;
 /// Memory for frames and decoded chunks, bytes.
 const MEMORY: usize = 256 * 1024 * 1024;
 
-type Outcome = Result<CheckedChunk, ImageError>;
+/// How many threads check and decode, and how many chunks are in memory at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Crew {
+    workers: usize,
+    /// One more than there are workers at least: the one that the caller takes.
+    window: usize,
+}
 
-/// With the place in the image that they are about: the first failure is the one that is told,
+impl Crew {
+    /// As many workers as there are processors, if their chunks fit into `memory` bytes; and two
+    /// chunks beyond those, one that is read and one that is written. Never less than one worker
+    /// and two chunks, whatever that takes.
+    fn within(memory: usize, chunk_size: usize, processors: usize) -> Self {
+        // A chunk is there twice: as its frame, which may be a little longer, and decoded.
+        let each = chunk_size
+            .saturating_mul(2)
+            .saturating_add(chunk_size / 128 + 1024);
+        let fit = memory.checked_div(each).unwrap_or(usize::MAX).max(2);
+        let window = processors.clamp(1, MAX_WORKERS).saturating_add(2).min(fit);
+        let workers = processors
+            .clamp(1, MAX_WORKERS)
+            .min(window.saturating_sub(1));
+        Self { workers, window }
+    }
+}
+
+/// What a thread has done.
+#[derive(Debug)]
+enum Ready {
+    /// A chunk of the raw image.
+    Chunk(CheckedChunk),
+    /// The whole file, which is the listed one.
+    File,
+}
+
+type Outcome = Result<Ready, ImageError>;
+
+/// With the place in the image that they are about, its end for the file: the first failure is the one that is told,
 /// and what is written before it does not depend on which thread was faster.
 type Outcomes = Receiver<(u64, Outcome)>;
 
@@ -52,6 +91,8 @@ pub(super) struct Chunked {
     pub(super) name: String,
     vouched: Vouched,
     tally: Tally,
+    /// Whether the verdict on the file is still to come.
+    file_to_come: bool,
     fetched: Arc<AtomicU64>,
     notices: Option<Receiver<FetchNotice>>,
     outcomes: Outcomes,
@@ -67,7 +108,7 @@ pub(super) struct Chunked {
 
 impl Chunked {
     /// Starts reading.
-    pub(super) fn start(listed: Listed, vouched: Vouched, cancel: &Cancel) -> Self {
+    pub(super) fn start(listed: Listed, vouched: Vouched, extent: Extent, cancel: &Cancel) -> Self {
         let Listed {
             image,
             frames,
@@ -77,42 +118,39 @@ impl Chunked {
         } = listed;
         let manifest = Arc::clone(vouched.manifest());
         let fetched = Arc::new(AtomicU64::new(0));
-        let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let size = manifest.chunk_size() as usize;
-        let buffers = (workers.min(MAX_WORKERS) + 2).min((MEMORY / (2 * size)).max(2));
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let crew = Crew::within(MEMORY, manifest.chunk_size() as usize, processors);
         let (jobs, queue) = channel();
         let (sender, outcomes) = channel();
         let worker = Worker {
             image: image.clone(),
             manifest: Arc::clone(&manifest),
-            again: frames.again(),
+            again: match extent {
+                Extent::Frames => frames.again(),
+                Extent::File => None,
+            },
             queue: Arc::new(Mutex::new(queue)),
             outcomes: sender.clone(),
         };
-        for _ in 0..workers.min(buffers - 1) {
+        for _ in 0..crew.workers {
             let worker = worker.clone();
             std::thread::spawn(move || worker.run());
         }
         let fetch = Fetch {
+            image: image.clone(),
             manifest: Arc::clone(&manifest),
             frames,
-            buffers,
+            buffers: crew.window,
             fetched: Arc::clone(&fetched),
+            hasher: (extent == Extent::File).then(Sha256::new),
             stop: stop.clone(),
+            outcomes: sender,
         };
-        std::thread::spawn(move || {
-            if let Err((offset, error)) = fetch.run(&jobs) {
-                let error = match error {
-                    SourceError::Cancelled(cancelled) => cancelled.into(),
-                    error => ImageError::Source(error),
-                };
-                // A caller that gave up has its own reason.
-                let _ = sender.send((offset, Err(error)));
-            }
-        });
+        std::thread::spawn(move || fetch.run(&jobs));
         Self {
             name: image,
             tally: Tally::new(&manifest),
+            file_to_come: extent == Extent::File,
             vouched,
             fetched,
             notices,
@@ -123,6 +161,11 @@ impl Chunked {
             cancel: cancel.clone(),
             _stop: Stop(stop),
         }
+    }
+
+    /// The manifest, and its path or URL.
+    pub(super) fn list(&self) -> (&str, &Manifest) {
+        (self.vouched.name(), self.vouched.manifest())
     }
 
     /// Size of the packed file, bytes.
@@ -146,6 +189,7 @@ impl Chunked {
                 return Ok(Some(piece));
             }
             let offset = match self.tally.next() {
+                None if self.file_to_come => self.vouched.manifest().image().size,
                 None => return Ok(None),
                 Some(Part::Zeroes(zeroes)) => {
                     self.zeroes = zeroes.offset..self.tally.zeroes();
@@ -153,9 +197,13 @@ impl Chunked {
                 }
                 Some(Part::Chunk(chunk)) => chunk.offset,
             };
-            let chunk = self.wait(offset, observer)?;
-            self.tally.chunk(&chunk);
-            self.current = Some((Arc::new(chunk), 0));
+            match self.wait(offset, observer)? {
+                Ready::Chunk(chunk) => {
+                    self.tally.chunk(&chunk);
+                    self.current = Some((Arc::new(chunk), 0));
+                }
+                Ready::File => self.file_to_come = false,
+            }
         }
     }
 
@@ -180,8 +228,8 @@ impl Chunked {
         })
     }
 
-    /// The chunk at `offset`, when it is there.
-    fn wait(&mut self, offset: u64, observer: &dyn Observer) -> Result<CheckedChunk, ImageError> {
+    /// The chunk at `offset`, or at the image's end the file, when it is there.
+    fn wait(&mut self, offset: u64, observer: &dyn Observer) -> Outcome {
         loop {
             for notice in self.notices.iter().flat_map(Receiver::try_iter) {
                 observer.fetch(&notice);
@@ -204,7 +252,7 @@ impl Chunked {
     /// The verdict over all of the image, which must have been taken.
     pub(super) fn finish(self) -> Result<Verified, ImageError> {
         self.cancel.check()?;
-        if self.current.is_some() || !self.zeroes.is_empty() {
+        if self.file_to_come || self.current.is_some() || !self.zeroes.is_empty() {
             let name = self.name.clone();
             return Err(ImageError::Verify(VerifyError::Incomplete { name }));
         }
@@ -222,149 +270,28 @@ impl Drop for Stop {
     }
 }
 
-/// The reading thread.
-struct Fetch {
-    manifest: Arc<Manifest>,
-    frames: Frames,
-    buffers: usize,
-    fetched: Arc<AtomicU64>,
-    stop: Cancel,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Fetch {
-    /// A failure comes with the place in the image that it is about.
-    fn run(mut self, jobs: &Sender<Job>) -> Result<(), (u64, SourceError)> {
-        let size = self.manifest.chunk_size() as usize;
-        let raw = Pool::new(self.buffers, || AlignedBuf::zeroed(size));
-        let frames = Pool::new(self.buffers, Vec::new);
-        for (number, chunk) in self.manifest.chunks().iter().enumerate() {
-            let (Some(raw), Some(mut frame)) = (raw.take(), frames.take()) else {
-                return Ok(());
-            };
-            frame.resize(chunk.frame_length as usize, 0);
-            let read = self.stop.check().map_err(SourceError::from);
-            let place = read
-                .and_then(|()| self.frames.read(chunk, &mut frame))
-                .map_err(|error| (chunk.offset, error))?;
-            self.fetched.store(chunk.frame_end(), Ordering::Relaxed);
-            let job = Job {
-                number,
-                frame,
-                raw,
-                place,
-            };
-            if jobs.send(job).is_err() {
-                // The workers gave up and have their own reason.
-                return Ok(());
-            }
+    #[test]
+    fn workers_and_window_follow_processors_as_far_as_memory_goes() {
+        const MIB: usize = 1024 * 1024;
+        // memory, chunk size, processors: workers, window
+        for (memory, chunk, processors, workers, window) in [
+            (256, 4, 2, 2, 4),
+            (256, 4, 1, 1, 3),
+            (256, 4, 64, 8, 10),
+            (256, 32, 8, 2, 3),
+            (64, 4, 8, 6, 7),
+            (64, 32, 8, 1, 2),
+            (1, 32, 8, 1, 2),
+            (0, 1, 0, 1, 2),
+        ] {
+            let crew = Crew::within(memory * MIB, chunk * MIB, processors);
+            let what = format!("{memory} MiB, chunks of {chunk} MiB, {processors} processors");
+            assert_eq!(crew, Crew { workers, window }, "{what}");
+            assert!(window <= 2 || window * 2 * chunk <= memory, "{what}");
         }
-        Ok(())
-    }
-}
-
-/// A thread that checks and decodes.
-#[derive(Clone)]
-struct Worker {
-    image: String,
-    manifest: Arc<Manifest>,
-    again: Option<Again>,
-    queue: Arc<Mutex<Receiver<Job>>>,
-    outcomes: Sender<(u64, Outcome)>,
-}
-
-impl Worker {
-    fn run(self) {
-        let mut decoder = Decompressor::new();
-        loop {
-            let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            let Ok(job) = queue.recv() else {
-                return;
-            };
-            drop(queue);
-            let Some(chunk) = self.manifest.chunks().get(job.number) else {
-                return;
-            };
-            let outcome = match &mut decoder {
-                Ok(decoder) => self.check(chunk, job, decoder),
-                Err(error) => Err(self.no_decoder(error)),
-            };
-            if self.outcomes.send((chunk.offset, outcome)).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn no_decoder(&self, error: &io::Error) -> ImageError {
-        ImageError::Decode {
-            name: self.image.clone(),
-            source: DecodeError::Corrupt {
-                format: Format::Zstd,
-                at: 0,
-                source: io::Error::new(error.kind(), error.to_string()),
-            },
-        }
-    }
-
-    /// Checks a frame; one that is bad is had again from wherever it can be had.
-    fn check(&self, chunk: &Entry, job: Job, decoder: &mut Decompressor<'_>) -> Outcome {
-        let Job {
-            number,
-            mut frame,
-            mut raw,
-            place,
-        } = job;
-        let mut failures = Vec::new();
-        let mut from = place.0;
-        let mut rest = self.again.iter().flat_map(|a| a.places_after(place.0));
-        loop {
-            let reason = match CheckedChunk::check(chunk, &frame, decoder, raw) {
-                Ok(checked) => return Ok(checked),
-                Err((Fault::Content(reason), _)) => {
-                    return Err(self.error(VerifyError::ChunkContent {
-                        name: self.image.clone(),
-                        number,
-                        offset: chunk.offset,
-                        reason,
-                    }));
-                }
-                Err((Fault::Frame(got), buf)) => {
-                    raw = buf;
-                    format!("it gave a frame with sha256 {got}")
-                }
-            };
-            self.failed(&mut failures, from, reason);
-            // The next place that gives any frame at all.
-            loop {
-                let (Some(again), Some(next)) = (&self.again, rest.next()) else {
-                    return Err(self.error(VerifyError::Chunk {
-                        number,
-                        offset: chunk.offset,
-                        want: chunk.frame_sha256,
-                        failures,
-                    }));
-                };
-                if let Some(failure) = failures.last() {
-                    again.tell(failure, next);
-                }
-                from = next;
-                match again.read(next, chunk, &mut frame) {
-                    Ok(()) => break,
-                    Err(SourceError::Cancelled(cancelled)) => return Err(cancelled.into()),
-                    Err(error) => self.failed(&mut failures, next, error.in_one_line()),
-                }
-            }
-        }
-    }
-
-    fn failed(&self, failures: &mut Vec<MirrorFailure>, place: usize, reason: String) {
-        let url = match &self.again {
-            Some(again) => again.name(place),
-            None => self.image.clone(),
-        };
-        failures.push(MirrorFailure { url, reason });
-    }
-
-    fn error(&self, error: VerifyError) -> ImageError {
-        ImageError::Verify(error)
     }
 }

@@ -13,6 +13,7 @@ use std::ops::{Deref, Range};
 use std::sync::Arc;
 use std::time::Duration;
 
+use embed::chunks::Manifest;
 use embed::progress::Progress;
 
 use crate::cancel::{Cancel, Cancelled};
@@ -70,6 +71,16 @@ pub(crate) enum Decoding {
     Detect,
     /// Not at all.
     AsIs,
+}
+
+/// How much of a packed image's file is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// The frames of the chunks: all that the raw image needs. A bad one is fetched again.
+    Frames,
+    /// All of the file, which must be the one that is listed. Then whoever reads it without the
+    /// manifest gets the same image. A bad frame is a finding and not fetched again.
+    File,
 }
 
 /// A part of the raw image.
@@ -133,10 +144,23 @@ impl Pipeline {
     }
 
     /// Starts reading a packed image by its manifest.
-    pub(crate) fn start_listed(listed: Listed, vouched: Vouched, cancel: &Cancel) -> Self {
+    pub(crate) fn start_listed(
+        listed: Listed,
+        vouched: Vouched,
+        extent: Extent,
+        cancel: &Cancel,
+    ) -> Self {
         Self(Way::Chunked(Box::new(Chunked::start(
-            listed, vouched, cancel,
+            listed, vouched, extent, cancel,
         ))))
+    }
+
+    /// The chunk manifest and its path or URL, if the image is read by one.
+    pub(crate) fn list(&self) -> Option<(&str, &Manifest)> {
+        match &self.0 {
+            Way::Streamed(_) => None,
+            Way::Chunked(chunked) => Some(chunked.list()),
+        }
     }
 
     /// Path or URL of the image.

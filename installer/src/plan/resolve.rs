@@ -127,17 +127,12 @@ impl Options {
             let option = "--image-manifest";
             Err(PlanError::Needs { option, needs })
         };
-        let Some(place) = self.image_manifest.as_deref() else {
-            return Ok(ManifestPlace::Beside);
-        };
-        let is_url = place.starts_with("http://") || place.starts_with("https://");
-        match (image, place) {
-            (_, "none") => Ok(ManifestPlace::Unused),
-            (ImageChoice::Url(_), url) if is_url => Ok(ManifestPlace::Url(url.to_owned())),
-            (ImageChoice::File(_), _) if is_url => needs("--image-url"),
-            (ImageChoice::File(_) | ImageChoice::Url(_), path) => {
-                Ok(ManifestPlace::File(path.into()))
-            }
+        let place = self.image_manifest.as_deref();
+        let place = place.map(ManifestPlace::from).unwrap_or_default();
+        match (image, &place) {
+            (_, ManifestPlace::Beside | ManifestPlace::Unused) => Ok(place),
+            (ImageChoice::File(_), ManifestPlace::Url(_)) => needs("--image-url"),
+            (ImageChoice::File(_) | ImageChoice::Url(_), _) => Ok(place),
             _ => needs("--image-file or --image-url"),
         }
     }

@@ -193,6 +193,12 @@ pub enum SourceError {
         #[source]
         source: io::Error,
     },
+    /// A chunk manifest at a URL for an image that is a local file.
+    #[error("the chunk manifest {url} is at a URL, and the image is a local file")]
+    ManifestUrl {
+        /// The manifest.
+        url: String,
+    },
     /// The live medium's description is not of the known shape.
     #[error("the live medium's description {} is not valid", path.display())]
     Medium {

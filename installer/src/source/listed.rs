@@ -11,12 +11,12 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 
-use embed::chunks::{Chunk, IMAGE_SUFFIX, MANIFEST_SUFFIX, MAX_MANIFEST};
+use embed::chunks::{IMAGE_SUFFIX, MANIFEST_SUFFIX, MAX_MANIFEST};
 
 use super::http::frames::HttpFrames;
-use super::{Location, Signature, SourceError, file, http, named, read_limited, stream_metadata};
+use super::{Signature, SourceError, file, http, read_limited};
 use crate::cancel::Cancel;
-use crate::observe::{FetchNotice, Observer};
+use crate::observe::FetchNotice;
 
 /// Where the chunk manifest of a packed image is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,19 @@ pub enum ManifestPlace {
     Url(String),
     /// It is not to be used: the image is read as one stream.
     Unused,
+}
+
+impl From<&str> for ManifestPlace {
+    /// As it is written in `--image-manifest`.
+    fn from(place: &str) -> Self {
+        match place {
+            "none" => Self::Unused,
+            url if url.starts_with("http://") || url.starts_with("https://") => {
+                Self::Url(url.to_owned())
+            }
+            path => Self::File(path.into()),
+        }
+    }
 }
 
 /// A packed image and its manifest, neither of them looked at yet.
@@ -65,11 +78,19 @@ pub(crate) enum Frames {
 pub(crate) struct Place(pub(crate) usize);
 
 impl Frames {
-    /// Reads the frame of `chunk` into `buf`. Frames are asked for in their order.
-    pub(crate) fn read(&mut self, chunk: &Chunk, buf: &mut [u8]) -> Result<Place, SourceError> {
+    /// Fills `buf` from byte `at` of the file on. Parts are asked for in their order.
+    pub(crate) fn read(&mut self, at: u64, buf: &mut [u8]) -> Result<Place, SourceError> {
         match self {
-            Self::File(file) => file.read(chunk, buf).map(|()| Place(0)),
-            Self::Http(http) => http.read(chunk, buf).map(Place),
+            Self::File(file) => file.read(at, buf).map(|()| Place(0)),
+            Self::Http(http) => http.read(at, buf).map(Place),
+        }
+    }
+
+    /// Whether nothing follows what was read last.
+    pub(crate) fn is_at_end(&mut self) -> Result<bool, SourceError> {
+        match self {
+            Self::File(file) => file.is_at_end(),
+            Self::Http(http) => http.is_at_end(),
         }
     }
 
@@ -91,11 +112,21 @@ pub(crate) struct FileFrames {
 }
 
 impl FileFrames {
-    fn read(&mut self, chunk: &Chunk, buf: &mut [u8]) -> Result<(), SourceError> {
+    fn is_at_end(&mut self) -> Result<bool, SourceError> {
+        let mut next = Vec::new();
+        let read = self.file.by_ref().take(1).read_to_end(&mut next);
+        read.map_err(|source| SourceError::File {
+            path: self.path.clone(),
+            source,
+        })?;
+        Ok(next.is_empty())
+    }
+
+    fn read(&mut self, at: u64, buf: &mut [u8]) -> Result<(), SourceError> {
         let path = self.path.clone();
         let failed = |source| SourceError::File { path, source };
-        if self.at != chunk.frame_offset {
-            let seek = self.file.seek(SeekFrom::Start(chunk.frame_offset));
+        if self.at != at {
+            let seek = self.file.seek(SeekFrom::Start(at));
             self.at = match seek {
                 Ok(at) => at,
                 Err(error) => return Err(failed(error)),
@@ -109,7 +140,7 @@ impl FileFrames {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Err(SourceError::Length {
                     name: self.path.display().to_string(),
-                    want: chunk.frame_end(),
+                    want: at.saturating_add(buf.len() as u64),
                     got: self.file.metadata().map_or(self.at, |meta| meta.len()),
                 })
             }
@@ -118,54 +149,16 @@ impl FileFrames {
     }
 }
 
-impl Location {
-    /// The image as a packed one, if there is a manifest of it.
-    pub(crate) fn listed(
-        &self,
-        place: &ManifestPlace,
-        observer: &dyn Observer,
-        cancel: &Cancel,
-    ) -> Result<Option<Listed>, SourceError> {
-        match (self, place) {
-            (_, ManifestPlace::Unused) => Ok(None),
-            (Self::File(image), ManifestPlace::Beside) => match beside_file(image) {
-                Some(manifest) if manifest.exists() => listed_file(image, &manifest).map(Some),
-                _ => Ok(None),
-            },
-            (Self::File(image), ManifestPlace::File(manifest)) => {
-                listed_file(image, manifest).map(Some)
-            }
-            (
-                Self::Url {
-                    url,
-                    mirrors,
-                    access,
-                },
-                place,
-            ) => {
-                let places = stream_metadata::Artifact::at(url)?.with_mirrors(mirrors)?;
-                let mut named = named(Some(url.as_str()), mirrors);
-                if let ManifestPlace::Url(url) = place {
-                    named.push(url);
-                }
-                let fetcher = http::Fetcher::new(access, &named, observer, cancel)?;
-                match place {
-                    ManifestPlace::File(path) => {
-                        let (manifest, signature) = read_manifest(path)?;
-                        let name = path.display().to_string();
-                        fetcher.listed(&places, name, manifest, signature).map(Some)
-                    }
-                    ManifestPlace::Url(url) => fetcher.find_listed(&places, Some(url)),
-                    _ => fetcher.find_listed(&places, None),
-                }
-            }
-            // The formats of streams are other ones, and the live medium's image is raw.
-            _ => Ok(None),
-        }
+/// The image with the manifest beside it, if there is one.
+pub(super) fn beside_file(image: &Path) -> Result<Option<Listed>, SourceError> {
+    match manifest_beside(image) {
+        Some(manifest) if manifest.exists() => with_file(image, &manifest).map(Some),
+        _ => Ok(None),
     }
 }
 
-fn listed_file(image: &Path, path: &Path) -> Result<Listed, SourceError> {
+/// The image with the manifest at `path`.
+pub(super) fn with_file(image: &Path, path: &Path) -> Result<Listed, SourceError> {
     let (manifest, signature) = read_manifest(path)?;
     let (file, _) = file::open_sized(image)?;
     Ok(Listed {
@@ -183,7 +176,8 @@ fn listed_file(image: &Path, path: &Path) -> Result<Listed, SourceError> {
     })
 }
 
-fn read_manifest(path: &Path) -> Result<(Vec<u8>, Signature), SourceError> {
+/// A manifest and the signature beside it.
+pub(super) fn read_manifest(path: &Path) -> Result<(Vec<u8>, Signature), SourceError> {
     let (file, _) = file::open_sized(path)?;
     let name = path.display().to_string();
     let bytes = read_limited(file, MAX_MANIFEST, &name)?.map_err(|source| SourceError::File {
@@ -193,8 +187,8 @@ fn read_manifest(path: &Path) -> Result<(Vec<u8>, Signature), SourceError> {
     Ok((bytes, file::signature_of(path)?))
 }
 
-/// The manifest's name for a packed image's name.
-fn beside_file(image: &Path) -> Option<PathBuf> {
+/// Where the chunk manifest of a local packed image is; `None` for names of other files.
+pub fn manifest_beside(image: &Path) -> Option<PathBuf> {
     let name = image.file_name()?.as_bytes();
     let mut manifest = name.strip_suffix(IMAGE_SUFFIX.as_bytes())?.to_vec();
     manifest.extend(MANIFEST_SUFFIX.as_bytes());
@@ -207,7 +201,7 @@ mod tests {
 
     #[test]
     fn only_a_packed_images_name_leads_to_a_manifest() {
-        let beside = |path: &str| beside_file(Path::new(path));
+        let beside = |path: &str| manifest_beside(Path::new(path));
         assert_eq!(
             beside("/a/os.raw.zst"),
             Some(PathBuf::from("/a/os.chunks.json"))

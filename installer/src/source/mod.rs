@@ -10,6 +10,7 @@ pub(crate) mod http;
 pub(crate) mod listed;
 mod live;
 mod local;
+pub(crate) mod located;
 mod osmet;
 pub mod stream_metadata;
 
@@ -21,12 +22,12 @@ use std::sync::mpsc::Receiver;
 use embed::digest::Sha256Digest;
 
 use crate::cancel::Cancel;
-use crate::observe::{FetchNotice, Observer};
+use crate::observe::FetchNotice;
 
 pub use error::{MirrorFailure, SourceError, Stage};
 pub(crate) use file::open_sized;
 pub use http::{Access, ClientIdentity, Header, Retries};
-pub use listed::ManifestPlace;
+pub use listed::{ManifestPlace, manifest_beside};
 pub use local::LocalImages;
 pub use osmet::Repository;
 
@@ -160,6 +161,10 @@ pub enum DigestAuthority {
     LiveMedium,
     /// Unsigned stream metadata: an extra check beside the signature, never instead of it.
     StreamMetadata,
+    /// A chunk manifest that somebody vouches for: as good as a signature over the file.
+    ChunkManifest,
+    /// A chunk manifest without a signature, which is no more than unsigned metadata.
+    UnsignedManifest,
     /// The user, by name: enough by itself.
     User,
 }
@@ -196,31 +201,6 @@ impl ExpectedDigest {
                 sha256: wanted,
                 authority: DigestAuthority::User,
             })),
-        }
-    }
-}
-
-impl Location {
-    /// Opens the image and reads its signature.
-    pub fn open(
-        &self,
-        observer: &dyn Observer,
-        cancel: &Cancel,
-    ) -> Result<ImageStream, SourceError> {
-        match self {
-            Self::File(path) => file::open(path),
-            Self::Url {
-                url,
-                mirrors,
-                access,
-            } => {
-                let places = stream_metadata::Artifact::at(url)?.with_mirrors(mirrors)?;
-                let named = named(Some(url.as_str()), mirrors);
-                http::Fetcher::new(access, &named, observer, cancel)?.open(&places)
-            }
-            Self::Stream(query) => stream_metadata::open(query, observer, cancel),
-            Self::LiveMedium => live::open(),
-            Self::Osmet { file, repository } => osmet::open(file, repository),
         }
     }
 }

@@ -1,16 +1,15 @@
 //! Stream metadata: which artifacts a stream publishes, as JSON documents of the shape
 //! `architectures.ARCH.artifacts.PLATFORM.formats.FORMAT.TYPE.{location, signature, sha256}`
-//! (coreos/stream-metadata). Unknown members are ignored.
+//! (coreos/stream-metadata). Unknown members are ignored; ours, which others ignore, is
+//! `chunks.{location, signature}`: the chunk manifest of a packed image.
 
 use std::collections::BTreeMap;
 
 use embed::digest::Sha256Digest;
 use serde::Deserialize;
 
-use super::http::{Fetcher, on_mirror, signature_url};
-use super::{
-    Access, DigestAuthority, ExpectedDigest, ImageStream, SourceError, StreamQuery, named,
-};
+use super::http::{Fetcher, is_directory, manifest_url, on_mirror, signature_url};
+use super::{Access, DigestAuthority, ExpectedDigest, SourceError, StreamQuery, named};
 use crate::cancel::Cancel;
 use crate::observe::Observer;
 
@@ -55,6 +54,18 @@ pub struct Artifact {
     /// Digest of the file's bytes.
     #[serde(default)]
     pub sha256: Option<Sha256Digest>,
+    /// Its chunk manifest, if it is a packed image.
+    #[serde(default)]
+    pub chunks: Option<ChunkList>,
+}
+
+/// Where a chunk manifest is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ChunkList {
+    /// URL of the manifest.
+    pub location: String,
+    /// URL of its detached signature.
+    pub signature: String,
 }
 
 impl Artifact {
@@ -64,7 +75,22 @@ impl Artifact {
             location: url.to_owned(),
             signature: signature_url(url)?,
             sha256: None,
+            chunks: None,
         })
+    }
+
+    /// Where its chunk manifest may be: where the metadata says, else beside a file whose name is
+    /// that of a packed image.
+    pub(crate) fn manifest(&self) -> Option<ChunkList> {
+        let beside = || {
+            let location = manifest_url(&self.location)?;
+            let signature = signature_url(&location).ok()?;
+            Some(ChunkList {
+                location,
+                signature,
+            })
+        };
+        self.chunks.clone().or_else(beside)
     }
 
     /// This file's places: its own, and then those on `mirrors`.
@@ -72,10 +98,21 @@ impl Artifact {
         let mut places = vec![self.clone()];
         for mirror in mirrors {
             let location = on_mirror(mirror, &self.location)?;
+            let chunks = match &self.chunks {
+                Some(list) if is_directory(mirror)? => {
+                    let location = on_mirror(mirror, &list.location)?;
+                    Some(ChunkList {
+                        signature: signature_url(&location)?,
+                        location,
+                    })
+                }
+                _ => None,
+            };
             places.push(Self {
                 signature: signature_url(&location)?,
                 location,
                 sha256: self.sha256,
+                chunks,
             });
         }
         Ok(places)
@@ -119,6 +156,31 @@ impl StreamMetadata {
             })
     }
 
+    /// The artifact to install for `query`: the packed form of its format (`raw.zst` for `raw.xz`)
+    /// if the stream names a chunk manifest for it, unless a digest is wanted that is another's.
+    pub(crate) fn to_install(
+        &self,
+        query: &StreamQuery,
+        wanted: Option<Sha256Digest>,
+    ) -> Result<&Artifact, SourceError> {
+        let packed = query.format.strip_suffix(".xz").and_then(|stem| {
+            let format = format!("{stem}.zst");
+            let query = StreamQuery {
+                format,
+                ..query.clone()
+            };
+            self.image(&query).ok()
+        });
+        match packed {
+            Some(packed)
+                if packed.chunks.is_some() && (wanted.is_none() || packed.sha256 == wanted) =>
+            {
+                Ok(packed)
+            }
+            _ => self.image(query),
+        }
+    }
+
     /// The artifact of a format that consists of one.
     pub fn image(&self, query: &StreamQuery) -> Result<&Artifact, SourceError> {
         let artifacts = self.artifacts(query)?;
@@ -153,17 +215,6 @@ pub(crate) fn fetch_with(
     let url = format!("{}/{stream}.json", base_url.trim_end_matches('/'));
     let bytes = fetcher.get_small(&url, MAX_METADATA)?;
     serde_json::from_slice(&bytes).map_err(|source| SourceError::Metadata { url, source })
-}
-
-/// Opens the one image that `query` names.
-pub(super) fn open(
-    query: &StreamQuery,
-    observer: &dyn Observer,
-    cancel: &Cancel,
-) -> Result<ImageStream, SourceError> {
-    let fetcher = Fetcher::new(&query.access, &query.named(), observer, cancel)?;
-    let metadata = fetch_with(&fetcher, &query.base_url, &query.stream)?;
-    fetcher.open(&metadata.image(query)?.with_mirrors(&query.mirrors)?)
 }
 
 #[cfg(test)]
@@ -216,6 +267,60 @@ mod tests {
                 .iter()
                 .all(|p| p.sha256 == Some(Sha256Digest::of(b"")))
         );
+    }
+
+    #[test]
+    fn an_install_takes_the_packed_form_of_a_format_if_its_manifest_is_named() {
+        let digest = |text: &str| Sha256Digest::of(text.as_bytes());
+        let disk = |name: &str, more: &str| {
+            let sha256 = digest(name);
+            format!(
+                r#"{{"disk":{{"location":"http://h/{name}","signature":"http://h/{name}.sig","sha256":"{sha256}"{more}}}}}"#
+            )
+        };
+        let list = r#","chunks":{"location":"http://h/d/l.json","signature":"http://h/s"}"#;
+        let metadata = |more: &str| -> StreamMetadata {
+            let (xz, zst) = (disk("i.raw.xz", ""), disk("i.raw.zst", more));
+            let doc = format!(
+                r#"{{"stream":"stable","architectures":{{"x86_64":{{"artifacts":{{"metal":{{"formats":{{
+                "raw.xz":{xz},"raw.zst":{zst}}}}}}}}}}}}}"#
+            );
+            serde_json::from_str(&doc).unwrap()
+        };
+        for (more, format, wanted, expected) in [
+            (list, "raw.xz", None, "http://h/i.raw.zst"),
+            ("", "raw.xz", None, "http://h/i.raw.xz"),
+            (list, "raw.zst", None, "http://h/i.raw.zst"),
+            (list, "raw.xz", Some("i.raw.xz"), "http://h/i.raw.xz"),
+            (list, "raw.xz", Some("i.raw.zst"), "http://h/i.raw.zst"),
+        ] {
+            let metadata = metadata(more);
+            let wanted = wanted.map(digest);
+            let artifact = metadata.to_install(&query(format), wanted).unwrap();
+            assert_eq!(artifact.location, expected, "{format} {more} {wanted:?}");
+        }
+        let metadata = metadata(list);
+        let packed = metadata.to_install(&query("raw.xz"), None).unwrap();
+        let mirrors = [
+            "http://m/d/".to_owned(),
+            "http://n/o.raw.zst?t=1".to_owned(),
+        ];
+        let lists: Vec<_> = packed
+            .with_mirrors(&mirrors)
+            .unwrap()
+            .iter()
+            .filter_map(Artifact::manifest)
+            .map(|list| (list.location, list.signature))
+            .collect();
+        let expected = [
+            ("http://h/d/l.json", "http://h/s"),
+            ("http://m/d/l.json", "http://m/d/l.json.sig"),
+            (
+                "http://n/o.chunks.json?t=1",
+                "http://n/o.chunks.json.sig?t=1",
+            ),
+        ];
+        assert_eq!(lists, expected.map(|(l, s)| (l.to_owned(), s.to_owned())));
     }
 
     #[test]

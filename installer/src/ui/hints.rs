@@ -241,10 +241,14 @@ fn verify(error: &VerifyError) -> Option<&'static str> {
         VerifyError::OtherDigest(_) => {
             Some("give the digest of the file as published, not of the unpacked image")
         }
-        VerifyError::Chunk { .. } => Some(
+        VerifyError::Chunk { .. }
+        | VerifyError::PackedDigest(_)
+        | VerifyError::PackedSurplus { .. } => Some(
             "fetch image and manifest again, from the same place; they may not belong together",
         ),
-        VerifyError::Manifest { .. } | VerifyError::ChunkContent { .. } => Some(
+        VerifyError::Manifest { .. }
+        | VerifyError::ChunkContent { .. }
+        | VerifyError::RawDigest(_) => Some(
             "tell whoever packed the image; `--image-manifest none` reads it without the manifest",
         ),
         VerifyError::Digest { .. } => Some("fetch the image again; it was damaged or replaced"),
@@ -261,6 +265,9 @@ fn source(error: &SourceError) -> Option<&'static str> {
         }
         SourceError::Osmet { .. } => {
             Some("boot the live system that the osmet file belongs to, or use `--image-url`")
+        }
+        SourceError::ManifestUrl { .. } => {
+            Some("fetch the manifest and name the file, or name the image by its URL too")
         }
         SourceError::NoArtifact { .. } => {
             Some("`coreos-installer list-stream` shows what there is")

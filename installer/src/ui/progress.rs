@@ -127,6 +127,12 @@ fn told(notice: &FetchNotice) -> String {
         FetchNotice::BadChunk { url, reason, next } => {
             format!("fetching a chunk of {url} again from {next}: {reason}")
         }
+        FetchNotice::ManifestIgnored {
+            manifest,
+            looked_at,
+        } => {
+            format!("ignoring the chunk manifest {manifest}: it has no signature at {looked_at}")
+        }
         FetchNotice::Again { url, bytes } => format!(
             "{url} cannot go on where it broke off: comparing the first {} again",
             HumanBytes(*bytes)

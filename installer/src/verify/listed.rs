@@ -10,7 +10,7 @@ use zstd::bulk::Decompressor;
 use super::{Keyring, Means, SignaturePolicy, Trust, Verified, VerifyError, gpg};
 use crate::disk::aligned::AlignedBuf;
 use crate::pipeline::pool::Pooled;
-use crate::source::{OtherDigest, Signature};
+use crate::source::{DigestAuthority, ExpectedDigest, OtherDigest, Signature};
 
 /// A chunk manifest that was checked in full, before anything else was read.
 #[derive(Debug)]
@@ -67,6 +67,27 @@ impl Vouched {
             })
             .into()),
             _ => Ok(()),
+        }
+    }
+
+    /// Path or URL of the manifest.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Who signed it, if anybody did.
+    pub(crate) fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// The digest of the packed file, for whoever takes it as it is.
+    pub(crate) fn file_digest(&self) -> ExpectedDigest {
+        ExpectedDigest {
+            sha256: self.manifest.file().sha256,
+            authority: match self.trust {
+                Trust::Signature { .. } => DigestAuthority::ChunkManifest,
+                Trust::Digest(_) | Trust::InsecureChoice => DigestAuthority::UnsignedManifest,
+            },
         }
     }
 

@@ -194,6 +194,23 @@ pub enum VerifyError {
         /// What is wrong.
         reason: String,
     },
+    /// The chunks are good, and the packed file is another one than the manifest lists.
+    #[error(
+        "{} has sha256 {} and its chunk manifest lists {}: every chunk is good, and what lies between or after them is not",
+        .0.name, .0.got, .0.want
+    )]
+    PackedDigest(Box<Unlisted>),
+    /// The packed file does not end where it should.
+    #[error("{name} goes on after the {size} bytes that its chunk manifest lists")]
+    PackedSurplus {
+        /// Path or URL of the image.
+        name: String,
+        /// Its listed size, bytes.
+        size: u64,
+    },
+    /// The manifest lists another digest for the raw image than its own chunks make.
+    #[error("{} lists sha256 {} for the raw image, and its chunks make one with {}", .0.name, .0.want, .0.got)]
+    RawDigest(Box<Unlisted>),
     /// A key file or directory that cannot be read.
     #[error("cannot read the key file {}", path.display())]
     KeyFile {
@@ -221,6 +238,17 @@ pub enum VerifyError {
         /// The image.
         name: String,
     },
+}
+
+/// A digest that is not the one that a chunk manifest lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unlisted {
+    /// Path or URL of what has it: the packed file, or the manifest for the raw image.
+    pub name: String,
+    /// What is listed.
+    pub want: Sha256Digest,
+    /// What it is.
+    pub got: Sha256Digest,
 }
 
 fn list(failures: &[MirrorFailure]) -> String {
@@ -286,7 +314,11 @@ impl Check {
             }
             (
                 Signature::Absent { .. },
-                Some(DigestAuthority::LiveMedium | DigestAuthority::User),
+                Some(
+                    DigestAuthority::LiveMedium
+                    | DigestAuthority::ChunkManifest
+                    | DigestAuthority::User,
+                ),
             ) => Basis::Digest,
             (Signature::Absent { looked_at, status }, _) => match policy {
                 SignaturePolicy::TolerateAbsent => Basis::InsecureChoice,

@@ -229,6 +229,7 @@ fn a_signed_download_is_kept_with_its_signature_and_not_fetched_again() {
         },
         dir: dir.path().to_owned(),
         form: Form::AsPublished,
+        manifest: installer::source::ManifestPlace::Beside,
         digest: None,
         policy: installer::verify::SignaturePolicy::Require,
         keyring: installer::verify::Keyring::empty().with_file(&f.published.key),

@@ -30,7 +30,15 @@ mod osmet;
 #[cfg(test)]
 mod packed;
 #[cfg(test)]
+mod packed_download;
+#[cfg(test)]
 mod packed_http;
+#[cfg(test)]
+mod packed_lies;
+#[cfg(test)]
+mod packed_read;
+#[cfg(test)]
+mod packed_unsigned;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]

@@ -49,6 +49,10 @@ pub(crate) enum Parts {
     WrongTotal,
     /// With the right bytes, but of another version.
     WrongVersion,
+    /// With bytes from one earlier than asked for, and not saying so.
+    Shifted,
+    /// Without saying which part it is.
+    Nameless,
     /// With 416.
     Refused,
 }
@@ -222,12 +226,17 @@ fn send_file(out: &mut TcpStream, file: &File, asked: &Asked) -> Option<()> {
             return out.write_all(head(416, 0, "").as_bytes()).ok();
         }
         Some(start) => {
-            let start = start - usize::from(file.parts == Parts::WrongStart);
+            let said = start - usize::from(file.parts == Parts::WrongStart);
+            let early = matches!(file.parts, Parts::WrongStart | Parts::Shifted);
+            let start = start - usize::from(early);
             let total = size + usize::from(file.parts == Parts::WrongTotal);
             if file.parts == Parts::WrongVersion {
                 more = "ETag: \"other\"\r\n".to_owned();
             }
-            let range = format!("Content-Range: bytes {start}-{}/{total}\r\n", size - 1);
+            let range = match file.parts {
+                Parts::Nameless => String::new(),
+                _ => format!("Content-Range: bytes {said}-{}/{total}\r\n", size - 1),
+            };
             let head = head(206, size - start, &format!("{range}{more}"));
             out.write_all(head.as_bytes()).ok()?;
             start

@@ -58,7 +58,7 @@ impl Builder<'_> {
         )
         .map_err(|e| self.initramfs(e))?;
         let image = match self.options.publish_image {
-            true => Some(self.publish_image(&from.image, unpacked.signature.as_deref())?),
+            true => Some(self.publish_image(&from.image, &unpacked)?),
             false => None,
         };
         Ok(Live {

@@ -5,31 +5,59 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use embed::manifest::{ImageArtifact, Manifest};
+use embed::manifest::{ChunkList, ImageArtifact, Manifest};
 use installer::sign::Signer;
 
 use super::{BuildError, Builder, MANIFEST, output};
 use crate::artifact;
+use crate::unpack::{self, Unpacked};
 
 impl Builder<'_> {
-    /// Puts the published image beside the media, as a link where the file system allows it.
+    /// Puts the published image beside the media, with whatever vouches for it.
     pub(super) fn publish_image(
         &self,
         image: &Path,
-        signature: Option<&Path>,
+        unpacked: &Unpacked,
     ) -> Result<ImageArtifact, BuildError> {
-        let name = artifact::file_name(image).map_err(output(image))?;
+        let name = self.publish(image)?;
         let target = self.done.path().join(&name);
-        link_or_copy(image, &target)?;
         let artifact = artifact::describe(&target).map_err(output(&target))?;
-        let signature_name = signature.map(|_| signature_of(&name));
-        if let (Some(from), Some(name)) = (signature, &signature_name) {
-            link_or_copy(from, &self.done.path().join(name))?;
-        }
+        let signature = match &unpacked.signature {
+            Some(signature) => Some(self.publish_as(signature, signature_of(&name))?),
+            None => None,
+        };
+        let chunks = match &unpacked.list {
+            Some(list) => Some(self.publish_list(list)?),
+            None => None,
+        };
         Ok(ImageArtifact {
             artifact,
-            signature: signature_name,
+            signature,
+            chunks,
         })
+    }
+
+    fn publish_list(&self, list: &Path) -> Result<ChunkList, BuildError> {
+        let signature = unpack::signature_of(list);
+        Ok(ChunkList {
+            file: self.publish(list)?,
+            signature: match signature.exists() {
+                true => Some(self.publish(&signature)?),
+                false => None,
+            },
+        })
+    }
+
+    /// Puts a file beside the media; its name.
+    fn publish(&self, file: &Path) -> Result<String, BuildError> {
+        let name = artifact::file_name(file).map_err(output(file))?;
+        self.publish_as(file, name)
+    }
+
+    /// Puts a file beside the media under `name`, as a link where the file system allows it.
+    fn publish_as(&self, file: &Path, name: String) -> Result<String, BuildError> {
+        link_or_copy(file, &self.done.path().join(&name))?;
+        Ok(name)
     }
 
     /// Writes the manifest, signs it and the ISO if there is a signer, and moves everything into

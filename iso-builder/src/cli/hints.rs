@@ -91,6 +91,11 @@ fn verify(error: &VerifyError) -> Option<&'static str> {
         VerifyError::BadSignature { .. } => {
             Some("fetch image and signature again, both from the same place")
         }
+        VerifyError::Chunk { .. }
+        | VerifyError::PackedDigest(_)
+        | VerifyError::PackedSurplus { .. } => {
+            Some("fetch image and chunk manifest again, both from the same place")
+        }
         VerifyError::UnknownKey { .. } => Some("name the publisher's key with `--keyring`"),
         VerifyError::NoKey { .. } => Some("export it with `gpg --export KEY`"),
         _ => None,

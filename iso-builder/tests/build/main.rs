@@ -10,6 +10,7 @@
 mod asked;
 mod foreign;
 mod image;
+mod packed;
 mod parts;
 mod repeat;
 

@@ -38,7 +38,7 @@ pub(in crate::cli) struct ImageArgs {
     #[arg(long, value_name = "SIZE", default_value = "4MiB", value_parser = chunk_size)]
     chunk_size: u32,
     /// Compression level of zstd, 1 to 22
-    #[arg(long, value_name = "N", default_value = "15",
+    #[arg(long, value_name = "N", default_value = "19",
           value_parser = clap::value_parser!(i32).range(1..=22))]
     level: i32,
     #[command(flatten)]

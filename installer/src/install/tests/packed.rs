@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::install::open::OpenImage;
+use crate::image::{OpenImage, SignaturePlace, Terms};
 use crate::pack_image::{PackRequest, pack};
+use crate::pipeline::Extent;
+use crate::source::ManifestPlace;
 
 /// [`image`] packed, in a directory of its own.
 struct Packed {
@@ -46,22 +48,19 @@ impl Packed {
     }
 
     fn pipeline(&self) -> Pipeline {
-        self.open().start(&Cancel::new())
+        self.open().start(Extent::Frames, &Cancel::new())
     }
 
     fn open(&self) -> OpenImage {
-        let request = Request {
-            source: Location::File(self.image.clone()),
-            manifest: ManifestPlace::Beside,
+        let terms = Terms {
+            manifest: &ManifestPlace::Beside,
+            signature: SignaturePlace::Beside,
             digest: None,
             policy: SignaturePolicy::TolerateAbsent,
-            keyring: Keyring::empty(),
-            device: PathBuf::new(),
-            save: Vec::new(),
-            boot: None,
-            on_error: OnError::Clear,
+            keyring: &Keyring::empty(),
         };
-        let open = OpenImage::of(&request, &Silent, &Cancel::new()).unwrap();
+        let source = Location::File(self.image.clone());
+        let open = OpenImage::open(&source, &terms, &Silent, &Cancel::new()).unwrap();
         assert!(matches!(open, OpenImage::Listed(..)), "not by its manifest");
         open
     }
@@ -177,7 +176,7 @@ fn a_packed_image_can_be_stopped_between_any_two_parts() {
     let packed = packed();
     for taken in 0..=IMAGE / MIB {
         let cancel = Cancel::new();
-        let mut pipeline = packed.open().start(&cancel);
+        let mut pipeline = packed.open().start(Extent::Frames, &cancel);
         for _ in 0..taken {
             assert!(pipeline.next(&Silent).unwrap().is_some());
         }

@@ -7,7 +7,7 @@
 use std::io::{self, Read};
 use std::sync::mpsc::{Sender, channel};
 
-use embed::chunks::{Chunk, IMAGE_SUFFIX, MANIFEST_SUFFIX, MAX_MANIFEST};
+use embed::chunks::{Chunk, MAX_MANIFEST};
 use reqwest::Url;
 use reqwest::blocking::Response;
 use reqwest::header::CONTENT_RANGE;
@@ -19,7 +19,7 @@ use super::retry::Backoff;
 use super::{Fetcher, signature_url};
 use crate::observe::FetchNotice;
 use crate::source::listed::{Frames, Listed};
-use crate::source::stream_metadata::Artifact;
+use crate::source::stream_metadata::{Artifact, ChunkList};
 use crate::source::{MirrorFailure, Signature, SourceError};
 
 /// Size of the pieces in which bytes that nobody wants are read, bytes.
@@ -47,16 +47,29 @@ pub(crate) struct HttpFrames {
 }
 
 impl HttpFrames {
-    /// Reads the frame of `chunk` into `buf`, from whichever place gives it; the place's number.
-    pub(crate) fn read(&mut self, chunk: &Chunk, buf: &mut [u8]) -> Result<usize, SourceError> {
+    /// Fills `buf` from byte `at` of the file on, from whichever place gives it; the place's number.
+    pub(crate) fn read(&mut self, at: u64, buf: &mut [u8]) -> Result<usize, SourceError> {
         loop {
-            match self.try_read(chunk, buf) {
+            match self.try_read(at, buf) {
                 Ok(()) => {
                     self.backoff.reset();
                     return Ok(self.place);
                 }
                 Err(error) => self.recover(error)?,
             }
+        }
+    }
+
+    /// Whether nothing follows what was read last.
+    pub(crate) fn is_at_end(&mut self) -> Result<bool, SourceError> {
+        let url = self.url()?.clone();
+        let Some(reading) = &mut self.reading else {
+            return Ok(true);
+        };
+        let mut next = Vec::new();
+        match reading.answer.by_ref().take(1).read_to_end(&mut next) {
+            Ok(_) => Ok(next.is_empty()),
+            Err(error) => Err(self.http.broken(&url, reading.at, error)),
         }
     }
 
@@ -74,17 +87,17 @@ impl HttpFrames {
         self.places.get(self.place).ok_or_else(none)
     }
 
-    fn try_read(&mut self, chunk: &Chunk, buf: &mut [u8]) -> Result<(), SourceError> {
+    fn try_read(&mut self, at: u64, buf: &mut [u8]) -> Result<(), SourceError> {
         let url = self.url()?.clone();
         let mut reading = match self.reading.take() {
-            Some(reading) if reading.at <= chunk.frame_offset => reading,
+            Some(reading) if reading.at <= at => reading,
             _ => {
-                let reading = Reading::open(&self.http, &url, chunk.frame_offset)?;
-                self.tell_resumed(&url, &reading, chunk.frame_offset);
+                let reading = Reading::open(&self.http, &url, at)?;
+                self.tell_resumed(&url, &reading, at);
                 reading
             }
         };
-        reading.skip_to(&self.http, &url, chunk.frame_offset)?;
+        reading.skip_to(&self.http, &url, at)?;
         reading.fill(&self.http, &url, buf)?;
         self.reading = Some(reading);
         Ok(())
@@ -237,34 +250,39 @@ impl Again {
 }
 
 impl Fetcher<'_> {
-    /// Looks for the manifest of the image at `places`: at `named`, or else beside each of them.
-    pub(crate) fn find_listed(
-        &self,
-        places: &[Artifact],
-        named: Option<&str>,
-    ) -> Result<Option<Listed>, SourceError> {
-        let urls = match named {
-            Some(url) => vec![url.to_owned()],
-            None => places.iter().filter_map(|p| beside(&p.location)).collect(),
-        };
-        for url in urls {
-            match self.get_small(&url, MAX_MANIFEST) {
-                Ok(manifest) => {
-                    let place = Artifact {
-                        signature: signature_url(&url)?,
-                        location: url.clone(),
-                        sha256: None,
-                    };
-                    let signature = self.signature(&[place])?;
-                    let name = shown(&parse(&url)?);
-                    return self.listed(places, name, manifest, signature).map(Some);
-                }
-                Err(SourceError::Status { status, .. })
-                    if named.is_none() && (400..500).contains(&status) => {}
+    /// Looks for the manifest of the image at `places`: where their publisher says that it is, or
+    /// else beside the image.
+    pub(crate) fn find_listed(&self, places: &[Artifact]) -> Result<Option<Listed>, SourceError> {
+        for place in places.iter().filter_map(Artifact::manifest) {
+            match self.get_small(&place.location, MAX_MANIFEST) {
+                Ok(manifest) => return self.signed(places, &place, manifest).map(Some),
+                Err(SourceError::Status { status, .. }) if (400..500).contains(&status) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(None)
+    }
+
+    /// The image at `places` with the manifest at `url`, whose server the user named as well.
+    pub(crate) fn listed_at(&self, places: &[Artifact], url: &str) -> Result<Listed, SourceError> {
+        let fetcher = self.naming(url)?;
+        let place = ChunkList {
+            signature: signature_url(url)?,
+            location: url.to_owned(),
+        };
+        let manifest = fetcher.get_small(url, MAX_MANIFEST)?;
+        fetcher.signed(places, &place, manifest)
+    }
+
+    fn signed(
+        &self,
+        places: &[Artifact],
+        place: &ChunkList,
+        manifest: Vec<u8>,
+    ) -> Result<Listed, SourceError> {
+        let signature = self.signature_at(&[&place.signature])?;
+        let name = shown(&parse(&place.location)?);
+        self.listed(places, name, manifest, signature)
     }
 
     /// The image at `places` with a manifest that was read before.
@@ -301,15 +319,4 @@ impl Fetcher<'_> {
             notices: Some(notices),
         })
     }
-}
-
-/// The manifest's URL for a packed image's URL.
-fn beside(url: &str) -> Option<String> {
-    let mut url = parse(url).ok()?;
-    let path = format!(
-        "{}{MANIFEST_SUFFIX}",
-        url.path().strip_suffix(IMAGE_SUFFIX)?
-    );
-    url.set_path(&path);
-    Some(url.into())
 }

@@ -12,6 +12,7 @@ mod retry;
 
 use std::sync::mpsc::channel;
 
+use embed::chunks::{IMAGE_SUFFIX, MANIFEST_SUFFIX};
 use reqwest::Url;
 
 use super::stream_metadata::Artifact;
@@ -30,6 +31,7 @@ use request::{Http, Part};
 use retry::Backoff;
 
 /// A client with its watcher.
+#[derive(Clone)]
 pub(crate) struct Fetcher<'a> {
     http: Http,
     observer: &'a dyn Observer,
@@ -55,6 +57,13 @@ impl<'a> Fetcher<'a> {
         self
     }
 
+    /// The same, for which the user named one more server.
+    pub(crate) fn naming(&self, url: &str) -> Result<Self, SourceError> {
+        let mut fetcher = self.clone();
+        fetcher.http.name(url)?;
+        Ok(fetcher)
+    }
+
     /// Opens an image that is at each of `places`, and reads its signature.
     pub(crate) fn open(&self, places: &[Artifact]) -> Result<ImageStream, SourceError> {
         let signature = self.signature(places)?;
@@ -66,10 +75,16 @@ impl<'a> Fetcher<'a> {
     /// One that the servers refuse with a 4xx status is absent; whether that is tolerated is
     /// decided elsewhere. Any other failure is an error.
     pub(crate) fn signature(&self, places: &[Artifact]) -> Result<Signature, SourceError> {
+        let urls: Vec<&str> = places.iter().map(|p| p.signature.as_str()).collect();
+        self.signature_at(&urls)
+    }
+
+    /// Reads a signature from the first of `urls` that has it; absent as in [`Self::signature`].
+    fn signature_at(&self, urls: &[&str]) -> Result<Signature, SourceError> {
         let mut absent = None;
         let mut failed = None;
-        for place in places {
-            match self.get_small(&place.signature, MAX_SIGNATURE) {
+        for url in urls {
+            match self.get_small(url, MAX_SIGNATURE) {
                 Ok(bytes) => return Ok(Signature::Detached(bytes)),
                 Err(SourceError::Status { url, status }) if (400..500).contains(&status) => {
                     absent.get_or_insert(Signature::Absent {
@@ -150,6 +165,14 @@ impl<'a> Fetcher<'a> {
     }
 }
 
+/// The URL of the manifest beside the packed image at `url`; `None` if it is no packed image.
+pub(super) fn manifest_url(url: &str) -> Option<String> {
+    let mut url = parse(url).ok()?;
+    let stem = url.path().strip_suffix(IMAGE_SUFFIX)?.to_owned();
+    url.set_path(&format!("{stem}{MANIFEST_SUFFIX}"));
+    Some(url.into())
+}
+
 /// The URL at the same path with `.sig` appended.
 pub(super) fn signature_url(url: &str) -> Result<String, SourceError> {
     let mut url = parse(url)?;
@@ -157,11 +180,16 @@ pub(super) fn signature_url(url: &str) -> Result<String, SourceError> {
     Ok(url.into())
 }
 
+/// Whether `mirror` is a directory, in which files have their published names.
+pub(super) fn is_directory(mirror: &str) -> Result<bool, SourceError> {
+    Ok(parse(mirror)?.path().ends_with('/'))
+}
+
 /// Where `mirror` has the file of `url`: in that directory if it ends in a slash, else it is the
 /// file.
 pub(super) fn on_mirror(mirror: &str, url: &str) -> Result<String, SourceError> {
     let mut place = parse(mirror)?;
-    if place.path().ends_with('/') {
+    if is_directory(mirror)? {
         let url = parse(url)?;
         let name = url.path().rsplit('/').next().unwrap_or_default();
         place.set_path(&format!("{}{name}", place.path()));

@@ -67,6 +67,12 @@ impl Http {
         })
     }
 
+    /// Counts the server of `url` among those that the user named.
+    pub(super) fn name(&mut self, url: &str) -> Result<(), SourceError> {
+        self.named.push(origin(&parse(url)?));
+        Ok(())
+    }
+
     /// The same for a part of the work, which can be stopped by itself.
     pub(super) fn part(&self) -> Self {
         let mut part = self.clone();

@@ -37,6 +37,7 @@ fn manifest() -> Manifest {
         image: Some(ImageArtifact {
             artifact: artifact("os.raw.xz"),
             signature: Some("os.raw.xz.sig".into()),
+            chunks: None,
         }),
     }
 }
