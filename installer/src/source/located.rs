@@ -9,8 +9,8 @@ use super::http::Fetcher;
 use super::listed::{self, Listed};
 use super::stream_metadata::{Artifact, fetch_with};
 use super::{
-    ExpectedDigest, ImageStream, Location, ManifestPlace, Repository, Signature, SourceError, file,
-    live, named, osmet,
+    ExpectedDigest, ImageStream, Location, ManifestPlace, Signature, SourceError, file, live,
+    named, osmet,
 };
 use crate::cancel::Cancel;
 use crate::observe::Observer;
@@ -33,7 +33,7 @@ pub(crate) enum Located<'a> {
         /// The osmet file.
         file: &'a Path,
         /// Where its objects are.
-        repository: &'a Repository,
+        repository: &'a Path,
     },
 }
 

@@ -7,19 +7,19 @@ use std::sync::Mutex;
 use embed::digest::Sha256Digest;
 use embed::progress::Progress;
 use installer::cancel::Cancel;
-use installer::image::{SignaturePlace, Terms, read_verified};
+use installer::image::{ImageFacts, SignaturePlace, Terms, read_verified};
 use installer::install::{Request, install};
 use installer::observe::{FetchNotice, Observer};
 use installer::pipeline::ImageError;
 use installer::source::{Location, ManifestPlace};
-use installer::verify::{Keyring, SignaturePolicy, Trust, VerifyError};
+use installer::verify::{Keyring, SignaturePolicy, Trust, Verified, VerifyError};
 
 use crate::disk::LoopDisk;
 use crate::image::{SIZE, raw};
 use crate::packed::{DISK, Packed, assert_untouched, verify_error};
 use crate::request::{or_skip, run};
 
-use Outcome::{BadImage, BadManifest, List, NoImage, NoManifest, Stream};
+use Outcome::{BadImage, BadManifest, ByDigest, List, NoImage, NoManifest, Stream};
 use SignaturePolicy::{Require, TolerateAbsent};
 use Signed::{Absent, Bad, Good};
 
@@ -36,8 +36,10 @@ enum Signed {
 enum Outcome {
     /// Read by its manifest, and signed or not.
     List(Signed),
-    /// Read as one stream by its own signature, by a digest, or unsigned; the manifest ignored.
-    Stream(Option<Sha256Digest>),
+    /// Read as one stream by its own signature, the manifest ignored.
+    Stream,
+    /// Read as one stream by a digest, the manifest ignored.
+    ByDigest,
     BadManifest,
     BadImage,
     NoManifest,
@@ -93,86 +95,83 @@ fn outcome(error: &VerifyError) -> Outcome {
     }
 }
 
+/// Whether the manifest is named, how it and the image are signed, what is tolerated, whether the
+/// right digest is wanted, and what is made of that.
+type Row = (bool, Signed, Signed, SignaturePolicy, bool, Outcome);
+
+const FOUND: bool = false;
+const NAMED: bool = true;
+
+const TABLE: [Row; 21] = [
+    (FOUND, Good, Good, Require, false, List(Good)),
+    (FOUND, Good, Bad, Require, false, List(Good)),
+    (FOUND, Good, Absent, Require, true, List(Good)),
+    (FOUND, Good, Absent, TolerateAbsent, false, List(Good)),
+    (FOUND, Bad, Absent, Require, true, BadManifest),
+    (FOUND, Bad, Absent, TolerateAbsent, false, BadManifest),
+    (FOUND, Absent, Good, Require, false, Stream),
+    (FOUND, Absent, Good, TolerateAbsent, false, Stream),
+    (FOUND, Absent, Bad, Require, false, BadImage),
+    (FOUND, Absent, Bad, TolerateAbsent, false, BadImage),
+    (FOUND, Absent, Bad, Require, true, BadImage),
+    (FOUND, Absent, Absent, Require, false, NoImage),
+    (FOUND, Absent, Absent, Require, true, ByDigest),
+    (FOUND, Absent, Absent, TolerateAbsent, true, ByDigest),
+    (FOUND, Absent, Absent, TolerateAbsent, false, List(Absent)),
+    (NAMED, Good, Absent, Require, false, List(Good)),
+    (NAMED, Bad, Absent, TolerateAbsent, false, BadManifest),
+    (NAMED, Absent, Good, Require, false, NoManifest),
+    (NAMED, Absent, Absent, Require, true, NoManifest),
+    (NAMED, Absent, Good, TolerateAbsent, false, List(Absent)),
+    (NAMED, Absent, Absent, TolerateAbsent, true, ByDigest),
+];
+
 #[test]
 fn an_unsigned_manifest_proves_nothing_and_a_bad_signature_is_never_passed_over() {
     let packed = Packed::new();
-    let digest = Some(Sha256Digest::of(&packed.image));
-    let (found, named) = (false, true);
-    for (place, manifest, image, policy, wanted, expected) in [
-        (found, Good, Good, Require, None, List(Good)),
-        (found, Good, Bad, Require, None, List(Good)),
-        (found, Good, Absent, Require, digest, List(Good)),
-        (found, Good, Absent, TolerateAbsent, None, List(Good)),
-        (found, Bad, Absent, Require, digest, BadManifest),
-        (found, Bad, Absent, TolerateAbsent, None, BadManifest),
-        (found, Absent, Good, Require, None, Stream(None)),
-        (found, Absent, Good, TolerateAbsent, None, Stream(None)),
-        (found, Absent, Bad, Require, None, BadImage),
-        (found, Absent, Bad, TolerateAbsent, None, BadImage),
-        (found, Absent, Bad, Require, digest, BadImage),
-        (found, Absent, Absent, Require, None, NoImage),
-        (found, Absent, Absent, Require, digest, Stream(digest)),
-        (
-            found,
-            Absent,
-            Absent,
-            TolerateAbsent,
-            digest,
-            Stream(digest),
-        ),
-        (found, Absent, Absent, TolerateAbsent, None, List(Absent)),
-        (named, Good, Absent, Require, None, List(Good)),
-        (named, Bad, Absent, TolerateAbsent, None, BadManifest),
-        (named, Absent, Good, Require, None, NoManifest),
-        (named, Absent, Absent, Require, digest, NoManifest),
-        (named, Absent, Good, TolerateAbsent, None, List(Absent)),
-        (
-            named,
-            Absent,
-            Absent,
-            TolerateAbsent,
-            digest,
-            Stream(digest),
-        ),
-    ] {
-        let what = format!("named {place}: {manifest:?} {image:?} {policy:?} {wanted:?}");
+    for row in TABLE {
+        let (named, manifest, image, policy, wanted, expected) = row;
         let dir = packed.publish();
         sign(&packed, dir.path(), manifest, image);
         let list = dir.path().join("os.chunks.json");
-        let place = match place {
+        let place = match named {
             true => ManifestPlace::File(list.clone()),
             false => ManifestPlace::Beside,
         };
         let terms = Terms {
             manifest: &place,
             signature: SignaturePlace::Beside,
-            digest: wanted,
+            digest: wanted.then(|| Sha256Digest::of(&packed.image)),
             policy,
             keyring: &Keyring::empty().with_file(&packed.key),
         };
         let source = Location::File(dir.path().join("os.raw.zst"));
         let ignored = Ignored::default();
-        let got = match read_verified(&source, &terms, &ignored, &Cancel::new()) {
-            Err(ImageError::Verify(error)) => outcome(&error),
-            Err(other) => panic!("{what}: {other:?}"),
-            Ok((verified, facts)) => match (verified.trust(), facts.list) {
-                (Trust::Signature { .. }, Some(_)) => List(Good),
-                (Trust::InsecureChoice, Some(_)) => List(Absent),
-                (Trust::Signature { .. }, None) => Stream(None),
-                (Trust::Digest(digest), None) => Stream(Some(*digest)),
-                (other, _) => panic!("{what}: {other:?}"),
-            },
-        };
-        assert_eq!(got, expected, "{what}");
+        let read = read_verified(&source, &terms, &ignored, &Cancel::new());
+        assert_eq!(outcome_of(read), expected, "{row:?}");
         let told = ignored.0.into_inner().unwrap();
         match expected {
-            Stream(_) | BadImage | NoImage => {
+            Stream | ByDigest | BadImage | NoImage => {
                 let name = list.display().to_string();
                 let signature = format!("{name}.sig");
-                assert_eq!(told, [(name, signature)], "{what}");
+                assert_eq!(told, [(name, signature)], "{row:?}");
             }
-            _ => assert_eq!(told, [], "{what}"),
+            _ => assert_eq!(told, [], "{row:?}"),
         }
+    }
+}
+
+fn outcome_of(read: Result<(Verified, ImageFacts), ImageError>) -> Outcome {
+    match read {
+        Err(ImageError::Verify(error)) => outcome(&error),
+        Err(other) => panic!("{other:?}"),
+        Ok((verified, facts)) => match (verified.trust(), facts.list) {
+            (Trust::Signature { .. }, Some(_)) => List(Good),
+            (Trust::InsecureChoice, Some(_)) => List(Absent),
+            (Trust::Signature { .. }, None) => Stream,
+            (Trust::Digest(_), None) => ByDigest,
+            (other, _) => panic!("{other:?}"),
+        },
     }
 }
 

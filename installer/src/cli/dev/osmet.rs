@@ -9,7 +9,7 @@ use clap::{Args, ValueHint};
 
 use super::super::files;
 use crate::cancel::Cancel;
-use crate::image::unpack_verified;
+use crate::image::{SignaturePlace, Terms, unpack_verified};
 use crate::install::{OnError, Request, install};
 use crate::observe::Observer;
 use crate::plan::ProgressForm;
@@ -75,9 +75,14 @@ fn to_disk(
 
 fn to_file(source: &Location, path: &Path, observer: &dyn Observer, cancel: &Cancel) -> Result<()> {
     files::create_new(path, |file| {
-        let (policy, keyring) = (SignaturePolicy::Require, Keyring::empty());
-        let image = source.open(observer, cancel)?;
-        unpack_verified(image, policy, &keyring, file, observer, cancel)?;
+        let terms = Terms {
+            manifest: &ManifestPlace::Unused,
+            signature: SignaturePlace::Beside,
+            digest: None,
+            policy: SignaturePolicy::Require,
+            keyring: &Keyring::empty(),
+        };
+        unpack_verified(source, &terms, file, observer, cancel)?;
         Ok(())
     })
 }
