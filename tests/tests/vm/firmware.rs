@@ -26,7 +26,7 @@ const SAID: &str = "boot-entry: ";
 /// Prints, as JSON, the option that the machine was booted by, the first of the order, and the
 /// option's bytes: efivarfs has four bytes of attributes before the data.
 const CONFIG: &str = r#"variant: fcos
-version: 1.5.0
+version: 1.4.0
 storage:
   files:
     - path: /usr/local/bin/boot-entry
