@@ -72,7 +72,7 @@ pub(super) struct DownloadArgs {
     ///
     /// Without this, the one beside a file NAME.raw.zst is used and kept if it is there:
     /// NAME.chunks.json.
-    #[arg(long, value_name = "PLACE")]
+    #[arg(long, value_name = "FROM")]
     image_manifest: Option<ManifestPlace>,
     #[command(flatten)]
     access: AccessArgs,

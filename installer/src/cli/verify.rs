@@ -44,7 +44,7 @@ pub(super) struct VerifyArgs {
     /// Chunk manifest of a packed image: file, URL, or `none`
     ///
     /// [default: NAME.chunks.json beside NAME.raw.zst, if it is there]
-    #[arg(long, value_name = "PLACE", conflicts_with = "sig", value_hint = ValueHint::AnyPath)]
+    #[arg(long, value_name = "FROM", conflicts_with = "sig", value_hint = ValueHint::AnyPath)]
     image_manifest: Option<ManifestPlace>,
     #[command(flatten)]
     keyring: KeyringArgs,

@@ -65,7 +65,7 @@ pub struct Options {
     /// Without this, the one beside an image NAME.raw.zst is used if it is there:
     /// NAME.chunks.json. Its signature is beside it, with `.sig` appended. With `none` the image
     /// is read as one stream. See `coreos-installer pack image`.
-    #[arg(long, value_name = "PLACE", help_heading = "Image")]
+    #[arg(long, value_name = "FROM", help_heading = "Image")]
     pub image_manifest: Option<String>,
     /// Digest of the image as published, sha256-HEX
     ///
