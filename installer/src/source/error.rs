@@ -279,6 +279,20 @@ fn list(failures: &[MirrorFailure]) -> String {
 }
 
 impl SourceError {
+    /// What is said when no place is left: why the `last` one failed, with the `earlier` ones if
+    /// there are any.
+    pub(crate) fn of_places(
+        mut earlier: Vec<MirrorFailure>,
+        last: MirrorFailure,
+        error: Self,
+    ) -> Self {
+        if earlier.is_empty() {
+            return error;
+        }
+        earlier.push(last);
+        Self::Mirrors { failures: earlier }
+    }
+
     /// What a reader's error means: itself, if it is one of ours on its way through a `Read`.
     pub(crate) fn of_reader(name: &str, offset: u64, source: io::Error) -> Self {
         match source.downcast::<Self>() {

@@ -103,16 +103,20 @@ pub(super) fn osmet(data: &[u8]) {
     }
 }
 
+/// Reads `data` as a disk that has nothing behind its end.
+fn reader(data: &[u8]) -> impl Fn(u64, &mut [u8]) -> std::io::Result<()> {
+    |offset, buffer| {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let bytes = data.get(start..).and_then(|rest| rest.get(..buffer.len()));
+        buffer.copy_from_slice(bytes.ok_or(std::io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+}
+
 /// A table that was read and passes its check is read back as rendered.
 pub(super) fn gpt(data: &[u8]) {
     for sector in [SectorSize::B512, SectorSize::B4096] {
-        let read_at = |offset: u64, buffer: &mut [u8]| {
-            let start = usize::try_from(offset).unwrap_or(usize::MAX);
-            let bytes = data.get(start..).and_then(|rest| rest.get(..buffer.len()));
-            buffer.copy_from_slice(bytes.ok_or(std::io::ErrorKind::UnexpectedEof)?);
-            Ok(())
-        };
-        let table = match Table::read(read_at, sector, data.len() as u64) {
+        let table = match Table::read(reader(data), sector, data.len() as u64) {
             Ok(table) => table,
             Err(error) => {
                 assert!(!matches!(error, TableError::Io(_)), "read past the end");
@@ -132,13 +136,7 @@ pub(super) fn gpt(data: &[u8]) {
 /// Partitions of an MBR are numbered upward, few, and read from within the disk.
 pub(super) fn mbr(data: &[u8]) {
     for sector in [SectorSize::B512, SectorSize::B4096] {
-        let read_at = |offset: u64, buffer: &mut [u8]| {
-            let start = usize::try_from(offset).unwrap_or(usize::MAX);
-            let bytes = data.get(start..).and_then(|rest| rest.get(..buffer.len()));
-            buffer.copy_from_slice(bytes.ok_or(std::io::ErrorKind::UnexpectedEof)?);
-            Ok(())
-        };
-        let found = embed::mbr::read(read_at, sector, data.len() as u64);
+        let found = embed::mbr::read(reader(data), sector, data.len() as u64);
         assert!(found.is_ok(), "read past the end");
         let found = found.unwrap_or_default();
         assert!(found.len() <= 4 + 4 * 128);

@@ -237,11 +237,9 @@ impl Body {
                 self.backoff.reset();
                 Ok(())
             }
-            None if self.failures.is_empty() => Err(error),
             None => {
-                let mut failures = std::mem::take(&mut self.failures);
-                failures.push(failure);
-                Err(SourceError::Mirrors { failures })
+                let earlier = std::mem::take(&mut self.failures);
+                Err(SourceError::of_places(earlier, failure, error))
             }
         }
     }

@@ -143,11 +143,9 @@ impl HttpFrames {
                 self.backoff.reset();
                 Ok(())
             }
-            None if self.failures.is_empty() => Err(error),
             None => {
-                let mut failures = std::mem::take(&mut self.failures);
-                failures.push(failure);
-                Err(SourceError::Mirrors { failures })
+                let earlier = std::mem::take(&mut self.failures);
+                Err(SourceError::of_places(earlier, failure, error))
             }
         }
     }
@@ -293,10 +291,7 @@ impl Fetcher<'_> {
         manifest: Vec<u8>,
         signature: Signature,
     ) -> Result<Listed, SourceError> {
-        let places = places
-            .iter()
-            .map(|place| parse(&place.location))
-            .collect::<Result<Vec<Url>, _>>()?;
+        let places = super::urls(places)?;
         let http = self.http.part();
         let stop = http.cancel.clone();
         let (sender, notices) = channel();

@@ -111,10 +111,7 @@ impl<'a> Fetcher<'a> {
         places: &[Artifact],
         signature: Signature,
     ) -> Result<ImageStream, SourceError> {
-        let urls = places
-            .iter()
-            .map(|place| parse(&place.location))
-            .collect::<Result<Vec<Url>, _>>()?;
+        let urls = urls(places)?;
         let http = self.http.part();
         let stop = http.cancel.clone();
         let (sender, notices) = channel();
@@ -163,6 +160,12 @@ impl<'a> Fetcher<'a> {
     fn tell(&self, notice: &FetchNotice) {
         self.observer.fetch(notice);
     }
+}
+
+/// Where the files at `places` are.
+fn urls(places: &[Artifact]) -> Result<Vec<Url>, SourceError> {
+    let locations = places.iter().map(|place| &place.location);
+    locations.map(|location| parse(location)).collect()
 }
 
 /// The URL of the manifest beside the packed image at `url`; `None` if it is no packed image.
