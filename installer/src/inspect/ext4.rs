@@ -56,7 +56,7 @@ impl Files {
 
     /// Content of the file at `path`, of at most `limit` bytes; `None` if there is none.
     pub(super) fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, Ext4ReadError> {
-        let Some((mut file, size)) = self.file(path)? else {
+        let Some((_, size)) = self.file(path)? else {
             return Ok(None);
         };
         if size > limit {
@@ -66,15 +66,8 @@ impl Files {
                 limit,
             });
         }
-        let mut bytes = Vec::new();
-        let mut part = vec![0u8; 64 * 1024];
-        loop {
-            let read = file.read_bytes(&mut part).map_err(|e| failed(path, e))?;
-            if read == 0 {
-                return Ok(Some(bytes));
-            }
-            bytes.extend_from_slice(part.get(..read).unwrap_or_default());
-        }
+        let bytes = self.0.read(path).map_err(|e| failed(path, e))?;
+        Ok(Some(bytes))
     }
 
     /// Like [`Files::read`], as text.

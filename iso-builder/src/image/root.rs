@@ -64,27 +64,18 @@ impl RootFiles {
     /// The file at `path` (absolute, links followed), of at most `limit` bytes; `None` when there
     /// is none.
     pub fn read(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, RootError> {
-        let mut file = match self.fs.open(path) {
+        let file = match self.fs.metadata(path) {
             Err(Ext4Error::NotFound | Ext4Error::NotADirectory) => return Ok(None),
             other => other.map_err(|e| read_error(path, e))?,
         };
-        if file.metadata().len() > limit {
+        if file.len() > limit {
             return Err(RootError::TooLarge {
                 path: path.to_owned(),
                 limit,
             });
         }
-        let mut bytes = Vec::new();
-        let mut buffer = vec![0u8; 64 * 1024];
-        loop {
-            let read = file
-                .read_bytes(&mut buffer)
-                .map_err(|e| read_error(path, e))?;
-            if read == 0 {
-                return Ok(Some(bytes));
-            }
-            bytes.extend_from_slice(buffer.get(..read).unwrap_or_default());
-        }
+        let bytes = self.fs.read(path).map_err(|e| read_error(path, e))?;
+        Ok(Some(bytes))
     }
 }
 
