@@ -81,6 +81,12 @@ fn the_proxy_of_the_environment_is_asked_but_not_for_hosts_that_it_excepts() {
     };
     let refused = download("127.0.0.1");
     assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        said.contains("http://127.0.0.1:1/os.raw") && said.contains("Connection refused"),
+        "{said}"
+    );
+    assert!(!dir.path().join("os.raw").exists());
     assert_eq!(proxy.requests(), [""; 0]);
     let fetched = download("");
     assert!(fetched.status.success(), "{fetched:?}");

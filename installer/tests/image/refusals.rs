@@ -49,7 +49,8 @@ fn a_disk_that_a_probe_holds_for_a_moment_is_waited_for() {
     let opened = BlockDevice::open(&disk.node);
     probing.join().unwrap();
     let _target = opened.unwrap();
-    assert!(probe().is_err(), "held exclusively");
+    let held = probe().unwrap_err();
+    assert_eq!(held.kind(), std::io::ErrorKind::ResourceBusy);
 }
 
 #[test]

@@ -103,7 +103,8 @@ fn the_paths_of_a_multipath_device_are_that_one_disk() {
         wwid: Some("35000c500a1b2c3d4".into()),
         parts: vec!["/dev/sda".into(), "/dev/sdb".into()],
     });
-    assert!(chosen(&["wwn=0x5000c500a1b2c3d4"], &disks).is_err());
+    let error = chosen(&["wwn=0x5000c500a1b2c3d4"], &disks).unwrap_err();
+    assert!(matches!(&error, ChooseError::Several { .. }), "{error:?}");
     for path in &mut disks[1..] {
         path.path_of = Some("/dev/dm-0".into());
     }
