@@ -29,3 +29,4 @@ pub mod report;
 pub mod schema;
 pub mod stream_hash;
 pub mod tree;
+pub mod xz;

@@ -13,7 +13,7 @@ use embed::progress::Progress;
 use crate::cancel::{Cancel, Cancelled};
 use crate::image::{OpenImage, SignaturePlace, Terms, unpack, vouched_list};
 use crate::observe::Observer;
-use crate::pipeline::{Decoding, Extent, ImageError, Pipeline};
+use crate::pipeline::{Decoding, Extent, ImageError, Pipeline, Reading};
 use crate::source::http::Fetcher;
 use crate::source::located::Located;
 use crate::source::stream_metadata::{Artifact, fetch_with};
@@ -321,6 +321,7 @@ impl Job<'_> {
             signature: companions.signature.clone(),
             digest,
             sector_size: None,
+            local: None,
             remote: None,
         };
         let mut pipeline = self.start(stream)?;
@@ -336,8 +337,8 @@ impl Job<'_> {
     fn start(&self, stream: ImageStream) -> Result<Pipeline, DownloadError> {
         let check = Check::prepare(&stream, self.request.policy, &self.request.keyring)
             .map_err(DownloadError::Verify)?;
-        let decoding = Decoding::AsIs;
-        Ok(Pipeline::start(stream, check, decoding, self.cancel))
+        let reading = Reading::new(Decoding::AsIs);
+        Ok(Pipeline::start(stream, check, reading, self.cancel))
     }
 
     /// Writes a temporary file, and gives it its name once it is verified.

@@ -14,7 +14,7 @@ use crate::disk::saved::{Saved, SavedError};
 use crate::disk::{BlockDevice, Disk, SaveFilter, TargetError};
 use crate::image::{OpenImage, SignaturePlace, Terms};
 use crate::observe::Observer;
-use crate::pipeline::{Extent, ImageError, Pipeline};
+use crate::pipeline::{Extent, ImageError, MemoryBudget, Order, Pipeline};
 use crate::seal::{Customise, Head, Interim, SealError, Sealed};
 use crate::source::{Location, ManifestPlace, SourceError};
 use crate::verify::{Keyring, Means, SignaturePolicy, Trust, VerifyError};
@@ -72,6 +72,8 @@ pub struct Request<'a> {
     pub boot: Option<&'a mut dyn BootEditor>,
     /// What to leave after a failure.
     pub on_error: OnError,
+    /// What buffers and decoders may take.
+    pub memory: MemoryBudget,
 }
 
 impl fmt::Debug for Request<'_> {
@@ -85,6 +87,7 @@ impl fmt::Debug for Request<'_> {
             .field("save", &self.save)
             .field("boot", &self.boot.is_some())
             .field("on_error", &self.on_error)
+            .field("memory", &self.memory)
             .finish_non_exhaustive()
     }
 }
@@ -256,7 +259,7 @@ fn prepare(
         Saved::select(&device, &request.save).map_err(|e| untouched(InstallCause::Saved(e)))?;
     let means = image.means();
     Ok(Prepared {
-        image: image.start(Extent::Frames, cancel),
+        image: image.start_within(Extent::Frames, Order::Any, request.memory, cancel),
         device,
         saved,
         means,
@@ -275,11 +278,13 @@ fn open(
         policy: request.policy,
         keyring: &request.keyring,
     };
-    OpenImage::open(&request.source, &terms, observer, cancel).map_err(|error| match error {
-        ImageError::Source(error) => InstallCause::Source(error),
-        ImageError::Verify(error) => InstallCause::Verify(error),
-        error => seal_cause(SealError::Image(error)),
-    })
+    OpenImage::open(&request.source, &terms, observer, cancel)
+        .and_then(|image| image.check_memory(request.memory).map(|()| image))
+        .map_err(|error| match error {
+            ImageError::Source(error) => InstallCause::Source(error),
+            ImageError::Verify(error) => InstallCause::Verify(error),
+            error => seal_cause(SealError::Image(error)),
+        })
 }
 
 fn seal_cause(error: SealError) -> InstallCause {

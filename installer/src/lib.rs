@@ -22,6 +22,7 @@ pub mod plan;
 pub mod retrofit;
 pub mod seal;
 pub mod sign;
+mod size;
 pub mod source;
 mod ui;
 pub mod verify;

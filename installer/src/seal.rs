@@ -119,8 +119,9 @@ impl<'d> Interim<'d> {
         let mut writer = Writer::new(self.disk);
         let mut size = head.bytes().len() as u64;
         while let Some(chunk) = image.next(observer).map_err(SealError::Image)? {
-            size = chunk.offset.saturating_add(chunk.len() as u64);
-            check_reach(size, self.disk, self.saved)?;
+            let end = chunk.offset.saturating_add(chunk.len() as u64);
+            check_reach(end, self.disk, self.saved)?;
+            size = size.max(end);
             writer.write(&chunk)?;
             observer.event(image.progress());
         }

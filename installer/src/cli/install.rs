@@ -75,6 +75,7 @@ pub(super) fn run(options: Options) -> Result<()> {
         } else {
             OnError::Clear
         },
+        memory: plan.memory,
     };
     if dry_run {
         let rehearsal = install::rehearse(&request, &watcher, &cancel);

@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead, Read};
 
-/// A buffered reader with [`Input::peek`].
+/// A buffered reader with a look ahead.
 pub(super) struct Input<R> {
     inner: R,
     /// Bytes looked at but not yet consumed.
@@ -25,6 +25,11 @@ impl<R: BufRead> Input<R> {
         }
     }
 
+    /// The reader below, without what was looked at.
+    pub(super) fn into_inner(self) -> R {
+        self.inner
+    }
+
     /// Bytes consumed so far.
     pub(super) fn consumed(&self) -> u64 {
         self.consumed
@@ -35,8 +40,14 @@ impl<R: BufRead> Input<R> {
         self.failed
     }
 
-    /// The next `want` bytes, fewer only at the end; they stay to be read.
-    pub(super) fn peek(&mut self, want: usize) -> io::Result<&[u8]> {
+    /// Where the bytes that were consumed or looked at end.
+    pub(super) fn reached(&self) -> u64 {
+        let ahead = self.ahead.len() - self.used;
+        self.consumed.saturating_add(ahead as u64)
+    }
+
+    /// Looks at the next `want` bytes, which stay to be read; [`Input::ahead`] gives them.
+    pub(super) fn look(&mut self, want: usize) -> io::Result<()> {
         self.ahead.drain(..self.used);
         self.used = 0;
         while self.ahead.len() < want {
@@ -50,7 +61,13 @@ impl<R: BufRead> Input<R> {
             let taken = part.len();
             self.inner.consume(taken);
         }
-        Ok(&self.ahead)
+        Ok(())
+    }
+
+    /// At most `want` of the bytes that were looked at; fewer only at the end.
+    pub(super) fn ahead(&self, want: usize) -> &[u8] {
+        let ahead = self.ahead.get(self.used..).unwrap_or_default();
+        ahead.get(..want).unwrap_or(ahead)
     }
 }
 

@@ -4,8 +4,10 @@
 //! Members, streams and frames of the same format may follow each other, as the formats'
 //! specifications allow. Signatures are not here.
 
+mod block;
 mod input;
 mod magic;
+mod window;
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
@@ -14,14 +16,13 @@ use flate2::bufread::GzDecoder;
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::{MtStreamBuilder, Stream};
 
+pub(crate) use block::BlockFile;
 use input::Input;
 pub(crate) use magic::{LEN as MAGIC_LEN, format_of};
 
-/// Memory that an xz stream may ask for at all, bytes. `xz -9` needs 65 MiB.
-const XZ_MEMORY: u64 = 1024 * 1024 * 1024;
-
-/// Memory up to which xz blocks are decoded in parallel, bytes; above, one after another.
-const XZ_PARALLEL_MEMORY: u64 = 768 * 1024 * 1024;
+/// The largest window that the zstd library decodes, as a power of two; what is used is bounded by
+/// the memory that the decoder is given.
+const ZSTD_WINDOW_LOG_MAX: u32 = 31;
 
 /// How an image is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,11 +83,17 @@ pub enum DecodeError {
         source: io::Error,
     },
     /// The compressed data cannot be decoded within the memory limit.
-    #[error("the {format} data needs more memory to decode than {limit} bytes")]
+    #[error(
+        "decoding the {format} data takes at least {} MiB of memory; {} MiB are left for it",
+        need.div_ceil(1 << 20),
+        limit >> 20
+    )]
     Memory {
         /// Format.
         format: Format,
-        /// The limit.
+        /// What it takes, as far as is known, bytes.
+        need: u64,
+        /// What there is for it, bytes.
         limit: u64,
     },
     /// A known format that is no disk image or not supported.
@@ -109,6 +116,8 @@ pub enum DecodeError {
 /// Raw bytes out of a reader of compressed ones.
 pub(crate) struct Decoder<R: BufRead> {
     format: Format,
+    /// Memory that the decoder may take, bytes.
+    memory: u64,
     /// Empty only while one member is exchanged for the next, and after an error.
     member: Option<Member<R>>,
 }
@@ -135,29 +144,25 @@ pub(crate) fn not_raw(start: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// Whether a file that begins with `start` is taken for a raw image.
+pub(crate) fn is_raw(start: &[u8]) -> bool {
+    !start.is_empty() && format_of(start) == Ok(Format::Raw)
+}
+
 impl<R: BufRead> Decoder<R> {
-    /// Looks at the first bytes and sets up their decoder.
-    pub(crate) fn detect(reader: R) -> Result<Self, DecodeError> {
+    /// Looks at the first bytes and sets up their decoder, which may take `memory` bytes.
+    pub(crate) fn detect(reader: R, memory: u64) -> Result<Self, DecodeError> {
         let mut input = Input::new(reader);
-        let start = input
-            .peek(magic::LEN)
-            .map_err(|source| DecodeError::Input { at: 0, source })?;
+        let start = peek(&mut input, magic::LEN)?;
         if start.is_empty() {
             return Err(DecodeError::Empty);
         }
         let format = magic::format_of(start).map_err(|what| DecodeError::Unsupported { what })?;
         Ok(Self {
             format,
-            member: Some(Member::new(format, input)?),
+            memory,
+            member: Some(Member::new(format, input, memory)?),
         })
-    }
-
-    /// Takes the bytes as they are, whatever they look like.
-    pub(crate) fn as_is(reader: R) -> Self {
-        Self {
-            format: Format::Raw,
-            member: Some(Member::Raw(Input::new(reader))),
-        }
     }
 
     /// The next raw bytes; 0 only at the proper end of everything.
@@ -176,7 +181,7 @@ impl<R: BufRead> Decoder<R> {
                 Ok(n) => return Ok(n),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    let error = classify(self.format, member.input(), error);
+                    let error = classify(self.format, self.memory, member.input(), error);
                     self.member = None;
                     return Err(error);
                 }
@@ -195,27 +200,32 @@ impl<R: BufRead> Decoder<R> {
         if format == Format::Xz {
             skip_xz_padding(&mut input)?;
         }
-        let start = input
-            .peek(magic::LEN)
-            .map_err(|source| DecodeError::Input { at, source })?;
+        let start = peek(&mut input, magic::LEN)?;
         if start.is_empty() {
             Ok(None)
         } else if magic::format_of(start) == Ok(format) {
-            Member::new(format, input).map(Some)
+            Member::new(format, input, self.memory).map(Some)
         } else {
             Err(DecodeError::TrailingData { format, at })
         }
     }
 }
 
+/// The next `want` bytes, fewer only at the end; they stay to be read.
+fn peek<R: BufRead>(input: &mut Input<R>, want: usize) -> Result<&[u8], DecodeError> {
+    match input.look(want) {
+        Ok(()) => Ok(input.ahead(want)),
+        Err(source) => Err(DecodeError::Input {
+            at: input.reached(),
+            source,
+        }),
+    }
+}
+
 /// Stream Padding of the xz format: zero bytes in fours.
 fn skip_xz_padding<R: BufRead>(input: &mut Input<R>) -> Result<(), DecodeError> {
     loop {
-        let at = input.consumed();
-        let next = input
-            .peek(4)
-            .map_err(|source| DecodeError::Input { at, source })?;
-        if next != [0; 4] {
+        if peek(input, 4)? != [0; 4] {
             return Ok(());
         }
         input.consume(4);
@@ -223,21 +233,34 @@ fn skip_xz_padding<R: BufRead>(input: &mut Input<R>) -> Result<(), DecodeError> 
 }
 
 impl<R: BufRead> Member<R> {
-    fn new(format: Format, input: Input<R>) -> Result<Self, DecodeError> {
+    fn new(format: Format, mut input: Input<R>, memory: u64) -> Result<Self, DecodeError> {
         let at = input.consumed();
+        let start = peek(&mut input, window::LEN)?;
+        if let Some(need) = window::need(format, start).filter(|need| *need > memory) {
+            let limit = memory;
+            return Err(DecodeError::Memory {
+                format,
+                need,
+                limit,
+            });
+        }
         let corrupt = |source| DecodeError::Corrupt { format, at, source };
         Ok(match format {
             Format::Raw => Self::Raw(input),
             Format::Gzip => Self::Gzip(Box::new(GzDecoder::new(input))),
             Format::Xz => {
-                let stream = xz_stream().map_err(|e| corrupt(e.into()))?;
+                let stream = xz_stream(memory).map_err(|e| corrupt(e.into()))?;
                 Self::Xz(XzDecoder::new_stream(input, stream))
             }
-            Format::Zstd => Self::Zstd(
-                zstd::stream::read::Decoder::with_buffer(input)
+            Format::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(input)
                     .map_err(corrupt)?
-                    .single_frame(),
-            ),
+                    .single_frame();
+                decoder
+                    .window_log_max(ZSTD_WINDOW_LOG_MAX)
+                    .map_err(corrupt)?;
+                Self::Zstd(decoder)
+            }
         })
     }
 
@@ -269,17 +292,22 @@ impl<R: BufRead> Member<R> {
     }
 }
 
-/// An xz decoder that uses all processors for images of many blocks.
-fn xz_stream() -> Result<Stream, liblzma::stream::Error> {
+/// An xz decoder that uses all processors for images of many blocks, as far as `memory` reaches.
+fn xz_stream(memory: u64) -> Result<Stream, liblzma::stream::Error> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     MtStreamBuilder::new()
         .threads(u32::try_from(threads).unwrap_or(1))
-        .memlimit_threading(XZ_PARALLEL_MEMORY)
-        .memlimit_stop(XZ_MEMORY)
+        .memlimit_threading(memory)
+        .memlimit_stop(memory)
         .decoder()
 }
 
-fn classify<R: BufRead>(format: Format, input: &Input<R>, error: io::Error) -> DecodeError {
+fn classify<R: BufRead>(
+    format: Format,
+    memory: u64,
+    input: &Input<R>,
+    error: io::Error,
+) -> DecodeError {
     let at = input.consumed();
     if input.failed() || format == Format::Raw {
         return DecodeError::Input { at, source: error };
@@ -293,7 +321,8 @@ fn classify<R: BufRead>(format: Format, input: &Input<R>, error: io::Error) -> D
     if matches!(inner, Some(liblzma::stream::Error::MemLimit)) {
         return DecodeError::Memory {
             format,
-            limit: XZ_MEMORY,
+            need: memory.saturating_add(1),
+            limit: memory,
         };
     }
     DecodeError::Corrupt {

@@ -4,6 +4,8 @@ use std::io::{BufReader, Write as _};
 
 use super::*;
 
+const MEMORY: u64 = 256 << 20;
+
 fn sample() -> Vec<u8> {
     (0..300_000u32)
         .flat_map(|n| (n / 7).to_le_bytes())
@@ -36,7 +38,7 @@ const COMPRESSORS: [(Format, Compress); 3] =
 
 /// Decodes from a reader that gives few bytes at a time, so that every border is crossed.
 fn decode(bytes: &[u8], block: usize) -> Result<Vec<u8>, DecodeError> {
-    let mut decoder = Decoder::detect(BufReader::with_capacity(block, bytes))?;
+    let mut decoder = Decoder::detect(BufReader::with_capacity(block, bytes), MEMORY)?;
     let mut out = Vec::new();
     let mut buf = vec![0u8; 10_000];
     loop {
@@ -174,7 +176,7 @@ impl io::Read for Failing {
 
 #[test]
 fn a_failing_reader_is_no_damaged_image() {
-    let mut decoder = Decoder::detect(BufReader::new(Failing(1000))).unwrap();
+    let mut decoder = Decoder::detect(BufReader::new(Failing(10_000)), MEMORY).unwrap();
     let mut buf = [0; 4096];
     let error = loop {
         match decoder.read(&mut buf) {
@@ -183,16 +185,33 @@ fn a_failing_reader_is_no_damaged_image() {
         }
     };
     assert!(
-        matches!(error, DecodeError::Input { at: 1000, .. }),
+        matches!(error, DecodeError::Input { at: 10_000, .. }),
         "{error:?}"
     );
 }
 
 #[test]
-fn bytes_taken_as_they_are_stay_compressed() {
-    let compressed = gzip(b"data");
-    let mut decoder = Decoder::as_is(&compressed[..]);
-    let mut buf = vec![0; 1000];
-    let n = decoder.read(&mut buf).unwrap();
-    assert_eq!(buf[..n], compressed[..]);
+fn what_takes_more_memory_than_there_is_is_refused_with_what_it_takes() {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.window_log(23).unwrap();
+    encoder.write_all(&sample()).unwrap();
+    let frame = encoder.finish().unwrap();
+    for (format, bytes) in [(Format::Zstd, frame), (Format::Xz, xz(&sample()))] {
+        let limit = 1 << 20;
+        let decoded =
+            Decoder::detect(&bytes[..], limit).and_then(|mut decoder| decoder.read(&mut [0; 100]));
+        match decoded.unwrap_err() {
+            DecodeError::Memory {
+                format: f,
+                need,
+                limit: l,
+            } => {
+                assert_eq!((f, l), (format, limit));
+                assert!(need > limit, "{need}");
+            }
+            other => panic!("{format}: {other:?}"),
+        }
+        let mut decoder = Decoder::detect(&bytes[..], 16 << 20).unwrap();
+        assert_ne!(decoder.read(&mut [0; 100]).unwrap(), 0);
+    }
 }

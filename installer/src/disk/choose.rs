@@ -140,33 +140,8 @@ fn size_range(value: &str) -> Result<Test, DiskRuleError> {
     Ok(Test::Size(least, most))
 }
 
-/// A whole number of bytes or of a decimal (GB) or binary (GiB) unit.
 fn size(value: &str) -> Result<u64, DiskRuleError> {
-    let wrong = || DiskRuleError::Size(value.to_owned());
-    let value = value.trim();
-    let digits = value.trim_start_matches(|c: char| c.is_ascii_digit());
-    let (number, unit) = value
-        .split_at_checked(value.len() - digits.len())
-        .ok_or_else(wrong)?;
-    let unit: u64 = match unit.trim() {
-        "" | "B" => 1,
-        "kB" | "KB" => 1000,
-        "MB" => 1000u64.pow(2),
-        "GB" => 1000u64.pow(3),
-        "TB" => 1000u64.pow(4),
-        "PB" => 1000u64.pow(5),
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        "TiB" => 1 << 40,
-        "PiB" => 1 << 50,
-        _ => return Err(wrong()),
-    };
-    number
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(unit))
-        .ok_or_else(wrong)
+    crate::size::parse(value).ok_or_else(|| DiskRuleError::Size(value.to_owned()))
 }
 
 impl DiskRule {

@@ -5,7 +5,7 @@ use embed::digest::Sha256Digest;
 
 use crate::cancel::Cancel;
 use crate::observe::{FetchNotice, Observer};
-use crate::pipeline::{Decoding, Extent, ImageError, Pipeline};
+use crate::pipeline::{Decoding, Extent, ImageError, MemoryBudget, Order, Pipeline, Reading};
 use crate::source::listed::Listed;
 use crate::source::located::Located;
 use crate::source::{ExpectedDigest, ImageStream, Location, ManifestPlace, Signature, SourceError};
@@ -90,12 +90,43 @@ impl OpenImage {
         }
     }
 
-    /// Starts reading. As one stream, all of the file is read whatever `extent` says.
+    /// Refuses an image that is known not to fit into `memory`.
+    pub(crate) fn check_memory(&self, memory: MemoryBudget) -> Result<(), ImageError> {
+        let Self::Listed(listed, vouched) = self else {
+            return Ok(());
+        };
+        let fits = memory.holds_chunks(vouched.manifest().chunk_size());
+        fits.map_err(|source| ImageError::Decode {
+            name: listed.image.clone(),
+            source,
+        })
+    }
+
+    /// Starts reading in order, with the default memory.
     pub(crate) fn start(self, extent: Extent, cancel: &Cancel) -> Pipeline {
+        let memory = MemoryBudget::of_this_machine();
+        self.start_within(extent, Order::Ascending, memory, cancel)
+    }
+
+    /// Starts reading. As one stream, all of the file is read whatever `extent` says.
+    pub(crate) fn start_within(
+        self,
+        extent: Extent,
+        order: Order,
+        memory: MemoryBudget,
+        cancel: &Cancel,
+    ) -> Pipeline {
         match self {
-            Self::Stream(stream) => Pipeline::start(stream.0, stream.1, Decoding::Detect, cancel),
+            Self::Stream(stream) => {
+                let reading = Reading {
+                    decoding: Decoding::Detect,
+                    order,
+                    memory,
+                };
+                Pipeline::start(stream.0, stream.1, reading, cancel)
+            }
             Self::Listed(listed, vouched) => {
-                Pipeline::start_listed(*listed, vouched, extent, cancel)
+                Pipeline::start_listed(*listed, vouched, extent, memory, cancel)
             }
         }
     }

@@ -12,10 +12,11 @@ use embed::digest::Sha256Digest;
 
 use super::*;
 use crate::observe::Silent;
-use crate::pipeline::Decoding;
+use crate::pipeline::{Decoding, Reading};
 use crate::source::{DigestAuthority, ExpectedDigest, ImageStream, Signature};
 use crate::verify::Check;
 
+mod blocks;
 mod faults;
 mod packed;
 mod recorder;
@@ -125,10 +126,11 @@ fn pipeline_of(
             authority: DigestAuthority::LiveMedium,
         }),
         sector_size: None,
+        local: None,
         remote: None,
     };
     let check = Check::prepare(&stream, SignaturePolicy::Require, &Keyring::empty()).unwrap();
-    Pipeline::start(stream, check, Decoding::Detect, cancel)
+    Pipeline::start(stream, check, Reading::new(Decoding::Detect), cancel)
 }
 
 /// Writes [`MARK`] where a real editor would change files.

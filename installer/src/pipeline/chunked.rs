@@ -20,7 +20,7 @@ use embed::progress::Progress;
 use sha2::{Digest as _, Sha256};
 
 use super::pool::Pooled;
-use super::{Bytes, CHUNK, Chunk, Extent, ImageError, POLL};
+use super::{Bytes, CHUNK, Chunk, Extent, ImageError, MemoryBudget, POLL};
 use crate::cancel::Cancel;
 use crate::disk::aligned::AlignedBuf;
 use crate::observe::{FetchNotice, Observer};
@@ -33,8 +33,8 @@ use worker::Worker;
 /// The most threads that check and decode.
 const MAX_WORKERS: usize = 8;
 
-/// Memory for frames and decoded chunks, bytes.
-const MEMORY: usize = 256 * 1024 * 1024;
+/// The fewest chunks in memory: one that is decoded and one that the caller takes.
+const LEAST_WINDOW: usize = 2;
 
 /// How many threads check and decode, and how many chunks are in memory at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,17 +49,26 @@ impl Crew {
     /// chunks beyond those, one that is read and one that is written. Never less than one worker
     /// and two chunks, whatever that takes.
     fn within(memory: usize, chunk_size: usize, processors: usize) -> Self {
-        // A chunk is there twice: as its frame, which may be a little longer, and decoded.
-        let each = chunk_size
-            .saturating_mul(2)
-            .saturating_add(chunk_size / 128 + 1024);
-        let fit = memory.checked_div(each).unwrap_or(usize::MAX).max(2);
+        let fit = memory / twice(chunk_size);
+        let fit = fit.max(LEAST_WINDOW);
         let window = processors.clamp(1, MAX_WORKERS).saturating_add(2).min(fit);
         let workers = processors
             .clamp(1, MAX_WORKERS)
             .min(window.saturating_sub(1));
         Self { workers, window }
     }
+}
+
+/// The least memory in which chunks of this size are decoded, bytes.
+pub(super) fn least_memory(chunk_size: u32) -> u64 {
+    (twice(chunk_size as usize) as u64).saturating_mul(LEAST_WINDOW as u64)
+}
+
+/// A chunk is there twice: as its frame, which may be a little longer, and decoded.
+fn twice(chunk_size: usize) -> usize {
+    chunk_size
+        .saturating_mul(2)
+        .saturating_add(chunk_size / 128 + 1024)
 }
 
 /// What a thread has done.
@@ -108,7 +117,13 @@ pub(super) struct Chunked {
 
 impl Chunked {
     /// Starts reading.
-    pub(super) fn start(listed: Listed, vouched: Vouched, extent: Extent, cancel: &Cancel) -> Self {
+    pub(super) fn start(
+        listed: Listed,
+        vouched: Vouched,
+        extent: Extent,
+        memory: MemoryBudget,
+        cancel: &Cancel,
+    ) -> Self {
         let Listed {
             image,
             frames,
@@ -119,7 +134,8 @@ impl Chunked {
         let manifest = Arc::clone(vouched.manifest());
         let fetched = Arc::new(AtomicU64::new(0));
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let crew = Crew::within(MEMORY, manifest.chunk_size() as usize, processors);
+        let memory = usize::try_from(memory.bytes()).unwrap_or(usize::MAX);
+        let crew = Crew::within(memory, manifest.chunk_size() as usize, processors);
         let (jobs, queue) = channel();
         let (sender, outcomes) = channel();
         let worker = Worker {

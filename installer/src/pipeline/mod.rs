@@ -1,10 +1,13 @@
-//! The image path as running threads, from a source to raw chunks that the caller takes in order
-//! and writes: an image as one stream ([`streamed`]), or a packed one frame by frame ([`chunked`]).
+//! The image path as running threads, from a source to raw chunks that the caller takes and
+//! writes: an image as one stream ([`streamed`]), a local xz file block by block ([`indexed`]), or a
+//! packed one frame by frame ([`chunked`]).
 //!
 //! Memory is bounded by pools of buffers. A [`Verified`] comes out of its end only, after
 //! everything went through its check and the last raw byte was taken.
 
 mod chunked;
+mod indexed;
+mod memory;
 pub(crate) mod pool;
 mod reader;
 mod streamed;
@@ -25,6 +28,8 @@ use crate::source::{ImageStream, SourceError};
 use crate::verify::{Check, CheckedChunk, Verified, VerifyError, Vouched};
 
 use chunked::Chunked;
+use indexed::Indexed;
+pub use memory::{MemoryBudget, MemoryBudgetError};
 use pool::Pooled;
 pub(crate) use reader::Block;
 use streamed::Streamed;
@@ -64,6 +69,36 @@ pub enum ImageError {
     Cancelled(#[from] Cancelled),
 }
 
+/// How an image that is one stream is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reading {
+    pub(crate) decoding: Decoding,
+    pub(crate) order: Order,
+    pub(crate) memory: MemoryBudget,
+}
+
+impl Reading {
+    /// In order, with the default memory.
+    pub(crate) fn new(decoding: Decoding) -> Self {
+        let memory = MemoryBudget::of_this_machine();
+        let order = Order::Ascending;
+        Self {
+            decoding,
+            order,
+            memory,
+        }
+    }
+}
+
+/// In which order the caller takes the parts of the raw image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// From the first byte to the last.
+    Ascending,
+    /// The first part first, then as they come.
+    Any,
+}
+
 /// Whether compressed data is decoded or taken as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decoding {
@@ -93,6 +128,8 @@ pub(crate) struct Chunk {
 
 #[derive(Debug)]
 enum Bytes {
+    /// What the source gave.
+    Source(Arc<Block>),
     /// The first bytes of a buffer.
     Decoded(Pooled<AlignedBuf>, usize),
     /// A part of a packed image's chunk.
@@ -112,6 +149,7 @@ impl Deref for Chunk {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
         match &self.bytes {
+            Bytes::Source(block) => Some(block.bytes()),
             Bytes::Decoded(buf, len) => buf.get(..*len),
             Bytes::Checked(chunk, range) => chunk.bytes().get(range.clone()),
             Bytes::Zeroes(len) => ZEROES.get(..*len),
@@ -127,19 +165,28 @@ pub struct Pipeline(Way);
 #[derive(Debug)]
 enum Way {
     Streamed(Box<Streamed>),
+    Indexed(Box<Indexed>),
     Chunked(Box<Chunked>),
 }
 
 impl Pipeline {
-    /// Starts reading an image as one stream.
+    /// Starts reading an image that has no manifest.
     pub(crate) fn start(
         stream: ImageStream,
         check: Check,
-        decoding: Decoding,
+        reading: Reading,
         cancel: &Cancel,
     ) -> Self {
+        if reading.decoding == Decoding::Detect && reading.order == Order::Any {
+            let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            let plan = indexed::Plan::of(&stream, reading.memory, processors);
+            if let Some(plan) = plan.transpose() {
+                let indexed = Indexed::start(stream, check, plan, cancel);
+                return Self(Way::Indexed(Box::new(indexed)));
+            }
+        }
         Self(Way::Streamed(Box::new(Streamed::start(
-            stream, check, decoding, cancel,
+            stream, check, reading, cancel,
         ))))
     }
 
@@ -148,17 +195,18 @@ impl Pipeline {
         listed: Listed,
         vouched: Vouched,
         extent: Extent,
+        memory: MemoryBudget,
         cancel: &Cancel,
     ) -> Self {
         Self(Way::Chunked(Box::new(Chunked::start(
-            listed, vouched, extent, cancel,
+            listed, vouched, extent, memory, cancel,
         ))))
     }
 
     /// The chunk manifest and its path or URL, if the image is read by one.
     pub(crate) fn list(&self) -> Option<(&str, &Manifest)> {
         match &self.0 {
-            Way::Streamed(_) => None,
+            Way::Streamed(_) | Way::Indexed(_) => None,
             Way::Chunked(chunked) => Some(chunked.list()),
         }
     }
@@ -167,6 +215,7 @@ impl Pipeline {
     pub(crate) fn name(&self) -> &str {
         match &self.0 {
             Way::Streamed(streamed) => &streamed.name,
+            Way::Indexed(indexed) => &indexed.name,
             Way::Chunked(chunked) => &chunked.name,
         }
     }
@@ -175,6 +224,7 @@ impl Pipeline {
     pub(crate) fn total(&self) -> Option<u64> {
         match &self.0 {
             Way::Streamed(streamed) => streamed.total,
+            Way::Indexed(indexed) => indexed.total,
             Way::Chunked(chunked) => Some(chunked.total()),
         }
     }
@@ -183,15 +233,17 @@ impl Pipeline {
     pub(crate) fn progress(&self) -> Progress {
         match &self.0 {
             Way::Streamed(streamed) => streamed.progress(),
+            Way::Indexed(indexed) => indexed.progress(),
             Way::Chunked(chunked) => chunked.progress(),
         }
     }
 
-    /// The next part of the raw image, in order; `None` at its end. What the source meets in the
-    /// meantime is told to `observer`.
+    /// The next part of the raw image, in the order that was asked for; `None` at its end. What the
+    /// source meets in the meantime is told to `observer`.
     pub(crate) fn next(&mut self, observer: &dyn Observer) -> Result<Option<Chunk>, ImageError> {
         match &mut self.0 {
             Way::Streamed(streamed) => streamed.next(observer),
+            Way::Indexed(indexed) => indexed.next(),
             Way::Chunked(chunked) => chunked.next(observer),
         }
     }
@@ -200,6 +252,7 @@ impl Pipeline {
     pub(crate) fn finish(self) -> Result<Verified, ImageError> {
         match self.0 {
             Way::Streamed(streamed) => streamed.finish(),
+            Way::Indexed(indexed) => indexed.finish(),
             Way::Chunked(chunked) => chunked.finish(),
         }
     }

@@ -6,21 +6,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use super::CHUNK;
 use super::pool::{Pool, Pooled};
 use crate::cancel::Cancel;
+use crate::disk::aligned::AlignedBuf;
 use crate::source::{ImageStream, SourceError};
 use crate::verify::Feed;
 
-/// Size of a block, bytes.
-const BLOCK: usize = 256 * 1024;
+/// Size of a block, bytes: that of a chunk, so that a raw image need not be copied.
+pub(super) const BLOCK: usize = CHUNK;
 
-/// How many blocks there are: how far the slower of check and decoder may lag behind.
-const BLOCKS: usize = 64;
+/// How many blocks there are at most: how far the slower of check and decoder may lag behind.
+pub(super) const BLOCKS: usize = 16;
 
 /// Bytes of the source, as published.
 #[derive(Debug)]
 pub(crate) struct Block {
-    buf: Pooled<Vec<u8>>,
+    buf: Pooled<AlignedBuf>,
     len: usize,
 }
 
@@ -35,15 +37,18 @@ impl Block {
 pub(super) struct Source {
     pub(super) stream: ImageStream,
     pub(super) feed: Feed,
-    pub(super) blocks: Sender<Option<Arc<Block>>>,
+    /// The way to a decoder that takes the bytes in order, if there is one.
+    pub(super) blocks: Option<Sender<Option<Arc<Block>>>>,
     pub(super) count: Arc<AtomicU64>,
     pub(super) stop: Cancel,
+    /// How many blocks there are.
+    pub(super) pool: usize,
 }
 
 impl Source {
-    /// Reads to the end, or until nobody wants the bytes any more.
-    pub(super) fn run(mut self) -> Result<(), SourceError> {
-        let pool = Pool::new(BLOCKS, || vec![0u8; BLOCK]);
+    /// Reads to the end, `look`ing at all bytes, or until nobody wants them any more.
+    pub(super) fn run(mut self, mut look: impl FnMut(&[u8])) -> Result<(), SourceError> {
+        let pool = Pool::new(self.pool, || AlignedBuf::zeroed(BLOCK));
         let mut offset = 0u64;
         loop {
             self.stop.check()?;
@@ -52,17 +57,23 @@ impl Source {
             };
             let len = self.fill(&mut buf, offset)?;
             offset = offset.saturating_add(len as u64);
-            self.check_length(offset, len == 0)?;
+            // Only at its end a source gives less.
+            self.check_length(offset, len < BLOCK)?;
             if len == 0 {
                 self.feed.end();
                 // A decoder that gave up has its own reason.
-                let _ = self.blocks.send(None);
+                let _ = self.blocks.map(|blocks| blocks.send(None));
                 return Ok(());
             }
             self.count.store(offset, Ordering::Relaxed);
             let block = Arc::new(Block { buf, len });
+            look(block.bytes());
             self.feed.bytes(&block);
-            if self.blocks.send(Some(block)).is_err() {
+            if self
+                .blocks
+                .as_ref()
+                .is_some_and(|to| to.send(Some(block)).is_err())
+            {
                 // The decoder gave up and has its own reason.
                 return Ok(());
             }
@@ -121,6 +132,14 @@ impl Blocks {
                 ended: false,
             },
         )
+    }
+}
+
+impl Blocks {
+    /// The next block as a whole; `None` at the end. Nothing of it must have been consumed.
+    pub(super) fn next(&mut self) -> io::Result<Option<Arc<Block>>> {
+        self.fill_buf()?;
+        Ok(self.block.take())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The image path of an image that is one stream: one thread reads the source, one checks its
 //! bytes as published, one decodes, and the caller takes the raw image chunk by chunk.
 
+use std::io::BufRead as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -9,16 +10,16 @@ use std::thread::JoinHandle;
 use embed::progress::Progress;
 
 use super::pool::Pool;
-use super::reader::{Blocks, Source};
-use super::{Bytes, CHUNK, Chunk, Decoding, ImageError, POLL};
+use super::reader::{BLOCK, BLOCKS, Blocks, Source};
+use super::{Bytes, CHUNK, Chunk, Decoding, ImageError, MemoryBudget, POLL, Reading};
 use crate::cancel::{Cancel, Cancelled};
-use crate::decode::{DecodeError, Decoder};
+use crate::decode::{DecodeError, Decoder, is_raw};
 use crate::disk::aligned::AlignedBuf;
 use crate::observe::{FetchNotice, Observer};
 use crate::source::{ImageStream, SourceError};
 use crate::verify::{Check, Running, Verified, VerifyError};
 
-/// How many chunks there are: how far decoding may run ahead of writing.
+/// How many chunks there are at most: how far decoding may run ahead of writing.
 const CHUNKS: usize = 8;
 
 /// A running image path.
@@ -43,7 +44,7 @@ impl Streamed {
     pub(super) fn start(
         mut stream: ImageStream,
         check: Check,
-        decoding: Decoding,
+        reading: Reading,
         cancel: &Cancel,
     ) -> Self {
         let (name, total) = (stream.name.clone(), stream.length);
@@ -52,24 +53,26 @@ impl Streamed {
             None => (Cancel::new(), None),
         };
         let count = Arc::new(AtomicU64::new(0));
+        let buffers = Buffers::of(reading.memory);
         let (feed, check) = check.start(stop.clone());
         let (sender, blocks) = Blocks::queue();
         let source = Source {
             stream,
             feed,
-            blocks: sender,
+            blocks: Some(sender),
             count: Arc::clone(&count),
             stop: stop.clone(),
+            pool: buffers.blocks,
         };
         let (sender, chunks) = channel();
-        let decode = move || decode(blocks, decoding, &sender);
+        let decode = move || decode(blocks, reading.decoding, buffers, &sender);
         Self {
             name,
             total,
             count,
             notices,
             chunks,
-            source: Some(std::thread::spawn(move || source.run())),
+            source: Some(std::thread::spawn(move || source.run(|_| {}))),
             decoder: Some(std::thread::spawn(decode)),
             check: Some(check),
             cancel: cancel.clone(),
@@ -175,13 +178,43 @@ impl Drop for Streamed {
     }
 }
 
+/// How the memory of an image path is shared out.
+#[derive(Clone, Copy)]
+struct Buffers {
+    /// How many blocks of the source there are.
+    blocks: usize,
+    /// How many chunks there are.
+    chunks: usize,
+    /// What is left for the decoder, bytes.
+    decoder: u64,
+}
+
+impl Buffers {
+    fn of(memory: MemoryBudget) -> Self {
+        let blocks = memory.eighth(BLOCK, 2, BLOCKS);
+        let chunks = memory.eighth(CHUNK, 2, CHUNKS);
+        let decoder = memory.without((blocks * BLOCK + chunks * CHUNK) as u64);
+        Self {
+            blocks,
+            chunks,
+            decoder,
+        }
+    }
+}
+
 /// The decoder thread's work: chunks until the end, or until nobody takes them any more.
-fn decode(blocks: Blocks, decoding: Decoding, chunks: &Sender<Chunk>) -> Result<(), DecodeError> {
-    let mut decoder = match decoding {
-        Decoding::Detect => Decoder::detect(blocks)?,
-        Decoding::AsIs => Decoder::as_is(blocks),
-    };
-    let pool = Pool::new(CHUNKS, || AlignedBuf::zeroed(CHUNK));
+fn decode(
+    mut blocks: Blocks,
+    decoding: Decoding,
+    buffers: Buffers,
+    chunks: &Sender<Chunk>,
+) -> Result<(), DecodeError> {
+    let start = fill(&mut blocks, 0)?;
+    if decoding == Decoding::AsIs || is_raw(start) {
+        return pass(blocks, chunks);
+    }
+    let mut decoder = Decoder::detect(blocks, buffers.decoder)?;
+    let pool = Pool::new(buffers.chunks, || AlignedBuf::zeroed(CHUNK));
     let mut offset = 0u64;
     loop {
         let Some(mut buf) = pool.take() else {
@@ -200,4 +233,26 @@ fn decode(blocks: Blocks, decoding: Decoding, chunks: &Sender<Chunk>) -> Result<
         }
         offset = offset.saturating_add(len as u64);
     }
+}
+
+/// Hands the source's blocks on as they are.
+fn pass(mut blocks: Blocks, chunks: &Sender<Chunk>) -> Result<(), DecodeError> {
+    let mut offset = 0u64;
+    loop {
+        fill(&mut blocks, offset)?;
+        let Ok(Some(block)) = blocks.next() else {
+            return Ok(());
+        };
+        let len = block.bytes().len() as u64;
+        let bytes = Bytes::Source(block);
+        if chunks.send(Chunk { offset, bytes }).is_err() {
+            return Ok(());
+        }
+        offset = offset.saturating_add(len);
+    }
+}
+
+fn fill(blocks: &mut Blocks, at: u64) -> Result<&[u8], DecodeError> {
+    let filled = blocks.fill_buf();
+    filled.map_err(|source| DecodeError::Input { at, source })
 }

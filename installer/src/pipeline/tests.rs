@@ -23,6 +23,7 @@ fn stream(reader: impl Read + Send + 'static, sha256: Option<Sha256Digest>) -> I
             authority: DigestAuthority::LiveMedium,
         }),
         sector_size: None,
+        local: None,
         remote: None,
     }
 }
@@ -30,7 +31,7 @@ fn stream(reader: impl Read + Send + 'static, sha256: Option<Sha256Digest>) -> I
 fn start(stream: ImageStream, cancel: &Cancel) -> Pipeline {
     let policy = SignaturePolicy::TolerateAbsent;
     let check = Check::prepare(&stream, policy, &Keyring::empty()).unwrap();
-    Pipeline::start(stream, check, Decoding::Detect, cancel)
+    Pipeline::start(stream, check, Reading::new(Decoding::Detect), cancel)
 }
 
 fn drain(pipeline: &mut Pipeline) -> Result<Vec<u8>, ImageError> {
@@ -191,4 +192,33 @@ fn a_consumer_that_leaves_early_stops_the_source() {
     assert!(pipeline.next(&Silent).unwrap().is_some());
     drop(pipeline);
     dropped.recv().unwrap();
+}
+
+#[test]
+fn compressed_bytes_that_are_taken_as_they_are_stay_compressed() {
+    use std::io::Write as _;
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    gz.write_all(&sample()).unwrap();
+    let compressed = gz.finish().unwrap();
+    let stream = stream(Trickle(Cursor::new(compressed.clone())), None);
+    let policy = SignaturePolicy::TolerateAbsent;
+    let check = Check::prepare(&stream, policy, &Keyring::empty()).unwrap();
+    let reading = Reading::new(Decoding::AsIs);
+    let mut pipeline = Pipeline::start(stream, check, reading, &Cancel::new());
+    assert!(drain(&mut pipeline).unwrap() == compressed);
+}
+
+#[test]
+fn an_image_in_any_form_fits_into_the_smallest_memory() {
+    let reading = Reading {
+        memory: MemoryBudget::LEAST,
+        ..Reading::new(Decoding::Detect)
+    };
+    for bytes in [sample(), zstd::bulk::compress(&sample(), 1).unwrap()] {
+        let stream = stream(Cursor::new(bytes), None);
+        let policy = SignaturePolicy::TolerateAbsent;
+        let check = Check::prepare(&stream, policy, &Keyring::empty()).unwrap();
+        let mut pipeline = Pipeline::start(stream, check, reading, &Cancel::new());
+        assert!(drain(&mut pipeline).unwrap() == sample());
+    }
 }

@@ -32,7 +32,8 @@ impl Options {
                 set vars env secret delete_karg dest_match save_partlabel save_partindex;
             values: stream image_url image_file architecture stream_base_url image_manifest
                 image_digest
-                fetch_retries client_cert client_key files_dir platform firstboot_args network_dir progress log_file;
+                fetch_retries client_cert client_key files_dir platform firstboot_args network_dir memory
+                progress log_file;
             switches: offline insecure insecure_ignition no_validate copy_network preserve_on_error dry_run
                 boot_entry wipe_stale_boot;
             together: configs ignition_file ignition_url;

@@ -16,6 +16,7 @@ use embed::kargs::Edit;
 
 use crate::disk::{DiskRule, SaveFilter, SaveFilterError};
 use crate::firstboot::{Console, FirstbootArgs};
+use crate::pipeline::MemoryBudget;
 use crate::source::{Access, ManifestPlace};
 
 pub use options::{NETWORK_DIR, Options, ProgressForm, RetriesError};
@@ -228,4 +229,6 @@ pub struct Plan {
     pub boot_entry: bool,
     /// Wipe file systems labelled `boot` on other disks.
     pub wipe_stale_boot: bool,
+    /// What buffers and decoders may take.
+    pub memory: MemoryBudget,
 }

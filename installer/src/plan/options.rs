@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::disk::DiskRule;
 use crate::firstboot::{Console, FirstbootArgs};
+use crate::pipeline::MemoryBudget;
 use crate::source::{Header, Retries};
 
 /// Where NetworkManager keeps its keyfiles.
@@ -201,6 +202,13 @@ pub struct Options {
     #[arg(long, help_heading = "Disk")]
     pub wipe_stale_boot: bool,
 
+    /// Use at most so much memory for buffers and decoders, for example 512MiB
+    ///
+    /// Half of the available memory by default, between 128 MiB and 1 GiB. An image that cannot be
+    /// decoded with it is refused. Less means that less is done at the same time.
+    #[arg(long, value_name = "SIZE")]
+    #[serde(deserialize_with = "from_text")]
+    pub memory: Option<MemoryBudget>,
     /// Check everything, print what would be done, and write nothing
     #[arg(long)]
     #[serde(skip)]
@@ -291,6 +299,18 @@ where
         }
         Ok(values)
     }
+}
+
+/// Reads a value of a type that has a text form.
+fn from_text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr,
+    T::Err: fmt::Display,
+{
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| text.parse().map_err(serde::de::Error::custom))
+        .transpose()
 }
 
 fn image_digest<'de, D: Deserializer<'de>>(

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use embed::kargs::{Edit, Kargs};
 
-use crate::disk::{SaveFilter, SaveFilterError};
+use crate::disk::{DiskRule, SaveFilter, SaveFilterError};
+use crate::pipeline::MemoryBudget;
 use crate::source::{Access, ClientIdentity, ManifestPlace};
 
 use super::{
@@ -27,15 +28,7 @@ impl Options {
                 .unwrap_or_else(|| PathBuf::from(NETWORK_DIR))
         });
         let save = self.save_filters()?;
-        exclusive(&[
-            ("the destination device", self.dest_device.is_some()),
-            ("--dest-match", !self.dest_match.is_empty()),
-        ])?;
-        let target = match self.dest_device {
-            Some(device) => Target::Device(device),
-            None if self.dest_match.is_empty() => return Err(PlanError::NoTarget),
-            None => Target::Match(self.dest_match),
-        };
+        let target = target(self.dest_device, self.dest_match)?;
         let platform = self.platform.map(|id| word("--platform", id)).transpose()?;
         Ok(Plan {
             image,
@@ -77,6 +70,7 @@ impl Options {
             preserve_on_error: self.preserve_on_error,
             boot_entry: self.boot_entry,
             wipe_stale_boot: self.wipe_stale_boot,
+            memory: self.memory.unwrap_or_else(MemoryBudget::of_this_machine),
         })
     }
 
@@ -203,6 +197,19 @@ pub(crate) fn identity(
         (Some(_), None) => alone("--client-cert", "--client-key"),
         (None, Some(_)) => alone("--client-key", "--client-cert"),
         (None, None) => Ok(None),
+    }
+}
+
+/// The disk, by name or by what it is.
+fn target(device: Option<PathBuf>, rules: Vec<DiskRule>) -> Result<Target, PlanError> {
+    exclusive(&[
+        ("the destination device", device.is_some()),
+        ("--dest-match", !rules.is_empty()),
+    ])?;
+    match device {
+        Some(device) => Ok(Target::Device(device)),
+        None if rules.is_empty() => Err(PlanError::NoTarget),
+        None => Ok(Target::Match(rules)),
     }
 }
 

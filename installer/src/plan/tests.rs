@@ -39,7 +39,7 @@ fn every_key_of_a_config_file_means_the_same_option() {
          ignition-hash: sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\n\
          insecure-ignition: true\nset: [a=1]\nvars: [/v]\nenv: [E]\nsecret: [s=/s]\nplatform: qemu\nconsole: [tty0, ttyS0]\nappend-karg: [a=1, b]\n\
          delete-karg: [c]\ncopy-network: true\nnetwork-dir: /n\nsave-partlabel: ['data,log*']\n\
-         save-partindex: [5, 7-]\npreserve-on-error: true\nboot-entry: true\nwipe-stale-boot: true\nlog-file: /l\n\
+         save-partindex: [5, 7-]\npreserve-on-error: true\nboot-entry: true\nwipe-stale-boot: true\nmemory: 64MiB\nlog-file: /l\n\
          dest-match: [serial=Z1, 'size=>=1GB']\ndest-device: /dev/sda\n",
     );
     let command = "-s|testing|-u|http://x/i|-f|/i|--offline|-a|aarch64|--stream-base-url|http://x/|\
@@ -51,7 +51,7 @@ fn every_key_of_a_config_file_means_the_same_option() {
          sha256-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881|\
          --insecure-ignition|--set|a=1|--vars|/v|--env|E|--secret|s=/s|-p|qemu|--console|tty0|--console|ttyS0|--append-karg|a=1|\
          --append-karg|b|--delete-karg|c|-n|--network-dir|/n|--save-partlabel|data,log*|\
-         --save-partindex|5|--save-partindex|7-|--preserve-on-error|--boot-entry|--wipe-stale-boot|--log-file|/l|--dest-match|serial=Z1|--dest-match|size=>=1GB|/dev/sda";
+         --save-partindex|5|--save-partindex|7-|--preserve-on-error|--boot-entry|--wipe-stale-boot|--memory|64MiB|--log-file|/l|--dest-match|serial=Z1|--dest-match|size=>=1GB|/dev/sda";
     let command = line(&command.split('|').collect::<Vec<_>>());
     assert_eq!(file, command);
 }

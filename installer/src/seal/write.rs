@@ -1,5 +1,6 @@
 //! Writing to a disk: data as data, runs of zeroes as zeroes, everything in whole sectors.
 
+use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 
@@ -13,16 +14,21 @@ use super::SealError;
 /// kernel it takes as long as data, and somebody may want to stop it.
 const MAX_ZEROES: u64 = 64 * 1024 * 1024;
 
+/// How many runs of zeroes may wait for what follows them: as many places of the image as are
+/// decoded beside each other.
+const MAX_RUNS: usize = 32;
+
 /// Writes data as data and joins runs of zeroes over the borders of chunks.
 pub(super) struct Writer<'d> {
     disk: &'d dyn Disk,
-    /// Zeroes that are still to be written.
-    zero: Range<u64>,
+    /// Zeroes that are still to be written, the longest waiting first.
+    zeroes: VecDeque<Range<u64>>,
 }
 
 impl<'d> Writer<'d> {
     pub(super) fn new(disk: &'d dyn Disk) -> Self {
-        Self { disk, zero: 0..0 }
+        let zeroes = VecDeque::new();
+        Self { disk, zeroes }
     }
 
     pub(super) fn write(&mut self, chunk: &Chunk) -> Result<(), SealError> {
@@ -38,14 +44,7 @@ impl<'d> Writer<'d> {
                     let start = chunk.offset + range.start as u64;
                     // A last, partial sector is filled up with zeroes.
                     let end = (chunk.offset + range.end as u64).next_multiple_of(sector);
-                    if self.zero.end != start {
-                        self.write_zeroes()?;
-                        self.zero = start..start;
-                    }
-                    self.zero.end = end;
-                    if end - self.zero.start >= MAX_ZEROES {
-                        self.write_zeroes()?;
-                    }
+                    self.zero(start..end)?;
                 }
                 Run::Data(range) => {
                     let start = chunk.offset + range.start as u64;
@@ -59,15 +58,33 @@ impl<'d> Writer<'d> {
 
     /// Writes and flushes what is still to be written.
     pub(super) fn finish(mut self) -> Result<(), SealError> {
-        self.write_zeroes()?;
+        for range in std::mem::take(&mut self.zeroes) {
+            self.write_zeroes(range)?;
+        }
         flush(self.disk)
     }
 
-    fn write_zeroes(&mut self) -> Result<(), SealError> {
-        let range = std::mem::take(&mut self.zero);
-        if range.is_empty() {
-            return Ok(());
+    /// Joins a run to the one that it follows, or lets it wait.
+    fn zero(&mut self, mut run: Range<u64>) -> Result<(), SealError> {
+        if let Some(before) = self.zeroes.iter().position(|wait| wait.end == run.start)
+            && let Some(before) = self.zeroes.remove(before)
+        {
+            run.start = before.start;
         }
+        if run.end - run.start >= MAX_ZEROES {
+            return self.write_zeroes(run);
+        }
+        self.zeroes.push_back(run);
+        match self.zeroes.len() > MAX_RUNS {
+            true => self
+                .zeroes
+                .pop_front()
+                .map_or(Ok(()), |oldest| self.write_zeroes(oldest)),
+            false => Ok(()),
+        }
+    }
+
+    fn write_zeroes(&self, range: Range<u64>) -> Result<(), SealError> {
         self.disk
             .zero_range(range.start, range.end - range.start)
             .map_err(disk_error("zero", range.start))
@@ -114,5 +131,66 @@ fn disk_error(what: &'static str, offset: u64) -> impl Fn(io::Error) -> SealErro
         what,
         offset,
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::disk::SectorSize;
+
+    /// Records what is zeroed.
+    #[derive(Default)]
+    struct Zeroed(Mutex<Vec<Range<u64>>>);
+
+    impl Disk for Zeroed {
+        fn len(&self) -> u64 {
+            u64::MAX
+        }
+        fn sector_size(&self) -> SectorSize {
+            SectorSize::B512
+        }
+        fn read_at(&self, _: u64, _: &mut [u8]) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        fn write_at(&self, _: u64, _: &[u8]) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        fn zero_range(&self, offset: u64, len: u64) -> io::Result<()> {
+            self.0.lock().unwrap().push(offset..offset + len);
+            Ok(())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn zeroed(runs: impl IntoIterator<Item = Range<u64>>) -> Vec<Range<u64>> {
+        let disk = Zeroed::default();
+        let mut writer = Writer::new(&disk);
+        for run in runs {
+            writer.zero(run).unwrap();
+        }
+        writer.finish().unwrap();
+        disk.0.into_inner().unwrap()
+    }
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn runs_that_follow_each_other_are_one_even_when_others_come_between() {
+        let runs = (0..10).flat_map(|n| [n, 100 + n]);
+        let zeroed = zeroed(runs.map(|n| n * MIB..(n + 1) * MIB));
+        assert_eq!(zeroed, [0..10 * MIB, 100 * MIB..110 * MIB]);
+    }
+
+    #[test]
+    fn a_long_run_is_written_in_parts_and_many_are_written_as_they_come() {
+        let parts = zeroed((0..100).map(|n| n * MIB..(n + 1) * MIB));
+        assert_eq!(parts, [0..MAX_ZEROES, MAX_ZEROES..100 * MIB]);
+        let apart: Vec<_> = (0..100).map(|n| 2 * n * MIB..(2 * n + 1) * MIB).collect();
+        assert_eq!(zeroed(apart.clone()), apart);
     }
 }

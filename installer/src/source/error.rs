@@ -99,6 +99,12 @@ pub enum SourceError {
         /// How much was compared, bytes.
         at: u64,
     },
+    /// A local file gave other bytes when it was read again.
+    #[error("{name} changed while it was read")]
+    ChangedFile {
+        /// The file.
+        name: String,
+    },
     /// The file has another length than at the start of the transfer.
     #[error("{url} changed while downloading: it had {want} bytes and has {got} now")]
     ChangedLength {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{ImageStream, MAX_SIGNATURE, Signature, SourceError, read_limited};
 
@@ -10,6 +11,7 @@ use super::{ImageStream, MAX_SIGNATURE, Signature, SourceError, read_limited};
 pub(super) fn open(path: &Path) -> Result<ImageStream, SourceError> {
     let (file, length) = open_sized(path)?;
     Ok(ImageStream {
+        local: second(&file, length),
         reader: Box::new(file),
         name: path.display().to_string(),
         length,
@@ -18,6 +20,11 @@ pub(super) fn open(path: &Path) -> Result<ImageStream, SourceError> {
         sector_size: None,
         remote: None,
     })
+}
+
+/// A handle of a regular file for reading at places, if the system gives one.
+pub(super) fn second(file: &File, length: Option<u64>) -> Option<Arc<File>> {
+    length.and_then(|_| file.try_clone().ok()).map(Arc::new)
 }
 
 /// A readable file and its size; only a regular file has one (a block device or pipe has not).

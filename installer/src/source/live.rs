@@ -6,7 +6,7 @@ use std::path::Path;
 use embed::contract::run;
 use embed::medium::LiveMedium;
 
-use super::file::open_sized;
+use super::file::{open_sized, second};
 use super::{DigestAuthority, ExpectedDigest, ImageStream, Signature, SourceError};
 
 /// Opens the live medium's image.
@@ -29,7 +29,8 @@ pub(super) fn describe(path: &Path) -> Result<LiveMedium, SourceError> {
 /// Opens the image that the description at `path` names.
 fn open_described(path: &Path) -> Result<ImageStream, SourceError> {
     let medium = describe(path)?;
-    let (file, _) = open_sized(&medium.path)?;
+    let (file, length) = open_sized(&medium.path)?;
+    let local = second(&file, length);
     Ok(ImageStream {
         reader: Box::new(file),
         name: medium.path.display().to_string(),
@@ -43,6 +44,7 @@ fn open_described(path: &Path) -> Result<ImageStream, SourceError> {
             authority: DigestAuthority::LiveMedium,
         }),
         sector_size: Some(medium.image.sector_size),
+        local,
         remote: None,
     })
 }

@@ -15,8 +15,10 @@ mod osmet;
 pub mod stream_metadata;
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use embed::digest::Sha256Digest;
@@ -95,6 +97,8 @@ pub struct ImageStream {
     pub digest: Option<ExpectedDigest>,
     /// Sector size in bytes that the source promises, checked again in the image itself.
     pub sector_size: Option<u32>,
+    /// The same bytes as a local file, which can be read at any place.
+    pub(crate) local: Option<Arc<File>>,
     /// The other end of a reader that comes over the network.
     pub(crate) remote: Option<Remote>,
 }

@@ -83,6 +83,7 @@ pub(super) fn open(path: &Path, repository: &Path) -> Result<ImageStream, Source
             authority: DigestAuthority::LiveMedium,
         }),
         sector_size: Some(header.sector_size),
+        local: None,
         remote: None,
     })
 }

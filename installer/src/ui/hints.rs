@@ -339,6 +339,9 @@ fn decode(error: &DecodeError) -> Option<&'static str> {
         DecodeError::Truncated { .. }
         | DecodeError::TrailingData { .. }
         | DecodeError::Corrupt { .. } => Some("fetch the image again; it was damaged on the way"),
+        DecodeError::Memory { .. } => Some(
+            "give it more with `--memory`, or take an image that was compressed with a smaller window",
+        ),
         _ => None,
     }
 }

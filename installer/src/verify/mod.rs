@@ -293,6 +293,11 @@ impl Check {
         }
     }
 
+    /// Whether it depends on the image's bytes at all.
+    pub(crate) fn looks_at_bytes(&self) -> bool {
+        self.digest.is_some() || matches!(self.basis, Basis::Signature { .. })
+    }
+
     /// Decides how `stream` will be verified and prepares it: reads the keys, and refuses a
     /// signature by none of them, and an absent one if `policy` does.
     pub fn prepare(

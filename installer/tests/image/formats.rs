@@ -1,7 +1,7 @@
 //! Every compression, from a file: bit for bit on the disk, or refused.
 
 use installer::decode::DecodeError;
-use installer::install::{DiskState, InstallCause, InstallError, Installed};
+use installer::install::{DiskState, InstallCause, InstallError, Installed, Request};
 use installer::pipeline::ImageError;
 use installer::seal::SealError;
 use installer::verify::Trust;
@@ -56,6 +56,11 @@ fn an_xz_image_is_on_the_disk_bit_for_bit() {
 }
 
 #[test]
+fn an_xz_image_of_several_blocks_is_on_the_disk_bit_for_bit() {
+    is_on_the_disk("blocks.xz", 512);
+}
+
+#[test]
 fn a_zstd_image_is_on_the_disk_bit_for_bit() {
     is_on_the_disk("zst", 512);
 }
@@ -63,6 +68,34 @@ fn a_zstd_image_is_on_the_disk_bit_for_bit() {
 #[test]
 fn an_image_for_4096_byte_sectors_is_on_such_a_disk_bit_for_bit() {
     is_on_the_disk("zst", 4096);
+}
+
+#[test]
+fn an_image_that_takes_more_memory_than_there_is_leaves_the_disk_as_it_was() {
+    let disk = or_skip!("memory", LoopDisk::new(DISK, 512));
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.window_log(26).unwrap();
+    std::io::Write::write_all(&mut encoder, &raw(512)).unwrap();
+    let bytes = encoder.finish().unwrap();
+    let signer = Signer::new();
+    let published = Published::new("os.zst", &bytes, Some(&signer.sign(&bytes)), &signer);
+    let with = |memory: &str| {
+        run(Request {
+            memory: memory.parse().unwrap(),
+            ..request(&published, &disk)
+        })
+    };
+    let error = with("64MiB").unwrap_err();
+    assert_eq!(error.state, DiskState::Untouched);
+    match decode_error(&error) {
+        Some(DecodeError::Memory { need, limit, .. }) => {
+            assert!((64 << 20..65 << 20).contains(need), "{need}");
+            assert!(*limit < 64 << 20, "{limit}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(disk.bytes().iter().all(|b| *b == OLD), "written to");
+    assert!(with("128MiB").is_ok());
 }
 
 /// The shape of CVE-2021-20319: a well-formed gzip member that ends before the signed bytes do.

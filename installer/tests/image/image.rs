@@ -115,6 +115,14 @@ pub(crate) fn compress(raw: &[u8], extension: &str) -> Vec<u8> {
             xz.write_all(raw).unwrap();
             xz.finish().unwrap()
         }
+        "blocks.xz" => {
+            let mut builder = liblzma::stream::MtStreamBuilder::new();
+            let builder = builder.threads(1).block_size(1024 * 1024).preset(0);
+            let stream = builder.encoder().unwrap();
+            let mut xz = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+            xz.write_all(raw).unwrap();
+            xz.finish().unwrap()
+        }
         "zst" => {
             let mut zst = zstd::Encoder::new(Vec::new(), 1).unwrap();
             zst.include_checksum(true).unwrap();

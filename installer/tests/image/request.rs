@@ -3,6 +3,7 @@
 use installer::cancel::Cancel;
 use installer::install::{InstallError, Installed, OnError, Request, install};
 use installer::observe::Silent;
+use installer::pipeline::MemoryBudget;
 use installer::source::{Location, ManifestPlace};
 use installer::verify::{Keyring, SignaturePolicy};
 
@@ -35,6 +36,7 @@ pub(crate) fn request<'a>(published: &Published, disk: &LoopDisk) -> Request<'a>
         save: Vec::new(),
         boot: None,
         on_error: OnError::Clear,
+        memory: MemoryBudget::of_this_machine(),
     }
 }
 

@@ -11,6 +11,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use embed::digest::Sha256Digest;
 
+use super::signer::Signer;
+
 const SIZE: u64 = 1 << 30;
 const RUN: usize = 8 << 20;
 
@@ -34,8 +36,11 @@ impl Image {
             .arg(&raw))?;
         for line in [
             "zstd -q -3 -k image.raw -o image.zst",
-            "gzip -c -6 image.raw > image.gz",
-            "xz -T0 -1 -c image.raw > image.xz",
+            "ln image.zst image.signed.zst",
+            "pigz -c -6 image.raw > image.gz",
+            // Blocks and dictionary are those of Fedora CoreOS.
+            "xz -T0 --block-size=192MiB --lzma2=preset=1,dict=64MiB -c image.raw > image.blocks.xz",
+            "xz -T1 -1 -c image.raw > image.one.xz",
         ] {
             run(Command::new("bash")
                 .args(["-c", line])
@@ -50,9 +55,26 @@ impl Image {
         })
     }
 
-    /// The image in one form: `raw`, `zst`, `gz` or `xz`.
+    /// Where its forms are.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The image in one form, for example `raw`.
     pub(crate) fn file(&self, kind: &str) -> PathBuf {
         self.directory.join(format!("image.{kind}"))
+    }
+
+    /// Makes it many frames with a signed chunk manifest, in `packed/`.
+    pub(crate) fn pack(&self, program: &Path, signer: &Signer) -> Result<()> {
+        let packed = self.directory.join("packed");
+        fs::create_dir(&packed)?;
+        run(Command::new(program)
+            .args(["pack", "image", "--level", "3"])
+            .arg(self.file("raw"))
+            .arg("-o")
+            .arg(&packed))?;
+        signer.sign(&packed.join("image.chunks.json"))
     }
 
     /// Fails unless `disk` begins with the image.
@@ -123,7 +145,7 @@ impl LoopDisk {
     pub(crate) fn attach(file: &Path, size: u64) -> Result<Self> {
         File::create(file)?.set_len(size)?;
         let output = Command::new("losetup")
-            .args(["--find", "--show", "--direct-io=off"])
+            .args(["--find", "--show", "--partscan", "--direct-io=off"])
             .arg(file)
             .output()?;
         ensure!(
@@ -168,7 +190,7 @@ pub(crate) fn fastest_directory() -> &'static str {
     }
 }
 
-fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let output = command
         .output()
         .with_context(|| format!("running {command:?}"))?;

@@ -1,8 +1,8 @@
-//! Benchmark: `coreos-installer install` onto a loop device against the field's own pipelines
-//! (`dd`, `zstd | dd`, `gzip | dd`, `xz | dd`, all with O_DIRECT writes), interleaved, medians.
+//! Benchmark: `coreos-installer install` onto a loop device against the released program of
+//! upstream, and against the field's own pipelines, interleaved, medians.
 //!
 //! Every run also checks that the disk holds the image. Prints a table; judges nothing. Needs root
-//! and a loop device; `tests/bench.sh` builds what it measures.
+//! and a loop device; `tests/bench.sh` builds what it measures. Arguments choose rows by name.
 
 #![expect(
     clippy::print_stdout,
@@ -10,85 +10,44 @@
     reason = "a benchmark says what it measured"
 )]
 
+mod contender;
 mod image;
-mod pair;
+mod rows;
+mod server;
+mod signer;
 
-use std::path::Path;
-use std::process::Command;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 const RUNS: usize = 5;
 
 fn main() -> Result<()> {
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
+    let chosen = |name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
     let scratch =
         tempfile::tempdir_in(image::fastest_directory()).context("making a scratch directory")?;
     let image = image::Image::make(scratch.path())?;
     let disk = image::LoopDisk::attach(&scratch.path().join("disk"), image.size * 5 / 4)?;
+    let bench = rows::Bench::new(&image, disk.path(), scratch.path())?;
     println!(
         "image: {} MiB, {}% of its 4 KiB blocks are data; {RUNS} interleaved runs, medians",
         image.size >> 20,
         image.percent_data
     );
     println!(
-        "{:<6} {:>10} {:>10} {:>7} {:>10} {:>10} {:>7}",
-        "source", "ours wall", "peer wall", "ratio", "ours cpu", "peer cpu", "ratio"
+        "{:<12} {:<26} {:>7} {:>7} {:>6} {:>7} {:>7} {:>6} {:>5} {:>5}",
+        "source", "against", "wall", "theirs", "ratio", "cpu", "theirs", "ratio", "MiB", "theirs"
     );
-    for (kind, peer) in [
-        (
-            "raw",
-            "dd if={image} of={disk} bs=4M iflag=fullblock oflag=direct conv=fsync",
-        ),
-        (
-            "zst",
-            "zstd -dcq {image} | dd of={disk} bs=4M iflag=fullblock oflag=direct conv=fsync",
-        ),
-        (
-            "gz",
-            "gzip -dc {image} | dd of={disk} bs=4M iflag=fullblock oflag=direct conv=fsync",
-        ),
-        (
-            "xz",
-            "xz -dc -T2 {image} | dd of={disk} bs=4M iflag=fullblock oflag=direct conv=fsync",
-        ),
-    ] {
-        let source = image.file(kind);
-        let row = pair::interleave(
-            RUNS,
-            || ours(&source, disk.path()),
-            || shell(peer, &source, disk.path()),
-            || image.is_on(disk.path()),
-        )?;
-        println!("{kind:<6} {row}");
+    for row in bench.rows().into_iter().filter(|row| chosen(row.name)) {
+        let costs = contender::interleave(RUNS, &row.contenders, || image.is_on(disk.path()))?;
+        let Some((ours, others)) = costs.split_first() else {
+            continue;
+        };
+        for ((name, _), theirs) in row.contenders.iter().skip(1).zip(others) {
+            println!("{:<12} {name:<26} {}", row.name, ours.beside(theirs));
+        }
     }
     Ok(())
-}
-
-fn ours(image: &Path, disk: &Path) -> Result<Command> {
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/coreos-installer");
-    ensure!(
-        program.exists(),
-        "coreos-installer is not built; run tests/bench.sh"
-    );
-    let mut command = Command::new(program);
-    command
-        .args([
-            "install",
-            "--insecure",
-            "--progress",
-            "none",
-            "--image-file",
-        ])
-        .arg(image)
-        .arg(disk);
-    Ok(command)
-}
-
-fn shell(line: &str, image: &Path, disk: &Path) -> Result<Command> {
-    let line = line
-        .replace("{image}", &image.to_string_lossy())
-        .replace("{disk}", &disk.to_string_lossy());
-    let mut command = Command::new("bash");
-    command.args(["-o", "pipefail", "-c", &line]);
-    Ok(command)
 }

@@ -11,6 +11,7 @@ use embed::initrd::{Archive, Limits, newc, walk};
 use embed::iso::{IsoReader, LiveIso, MinimalIso};
 use embed::osmet::{Header, Objects, Osmet};
 use embed::stream_hash::StreamHash;
+use embed::xz::{Layout, XzError};
 
 const LIMITS: Limits = Limits {
     bytes: 1 << 20,
@@ -189,4 +190,34 @@ pub(super) fn chunks(data: &[u8]) {
         Some(manifest),
         "a manifest changed when it was written and read"
     );
+}
+
+/// Blocks lie in the file, in order and without gaps, and nothing is read beyond its end.
+pub(super) fn xz(data: &[u8]) {
+    let read_at = |offset: u64, buffer: &mut [u8]| {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let bytes = data.get(start..).and_then(|rest| rest.get(..buffer.len()));
+        buffer.copy_from_slice(bytes.ok_or(std::io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    };
+    let layout = match Layout::read(data.len() as u64, read_at) {
+        Ok(Some(layout)) => layout,
+        Ok(None) => return,
+        Err(error) => {
+            assert!(!matches!(error, XzError::Io { .. }), "read past the end");
+            return;
+        }
+    };
+    let (mut end, mut raw_end) = (layout.header.len() as u64, 0);
+    for block in &layout.blocks {
+        assert_eq!((block.offset, block.raw_offset), (end, raw_end));
+        (end, raw_end) = (block.end(), raw_end + block.raw_length);
+        let header = layout.block_header(block, read_at);
+        assert!(
+            !matches!(header, Err(XzError::Io { .. })),
+            "read past the end"
+        );
+        assert!(layout.tail_of(block).len() <= 48);
+    }
+    assert_eq!(end + layout.tail.len() as u64, data.len() as u64);
 }

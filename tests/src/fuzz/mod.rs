@@ -39,6 +39,7 @@ pub const TARGETS: &[FuzzTarget] = &[
     target("stream_metadata", installs::stream_metadata),
     target("disk", installs::disk),
     target("load_option", installs::load_option),
+    target("xz", media::xz),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8])) -> FuzzTarget {

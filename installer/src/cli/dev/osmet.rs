@@ -12,6 +12,7 @@ use crate::cancel::Cancel;
 use crate::image::{SignaturePlace, Terms, unpack_verified};
 use crate::install::{OnError, Request, install};
 use crate::observe::Observer;
+use crate::pipeline::MemoryBudget;
 use crate::plan::ProgressForm;
 use crate::source::{Location, ManifestPlace};
 use crate::ui::{self, progress};
@@ -68,6 +69,7 @@ fn to_disk(
         save: Vec::new(),
         boot: None,
         on_error: OnError::Clear,
+        memory: MemoryBudget::of_this_machine(),
     };
     install(request, observer, cancel)?;
     Ok(())

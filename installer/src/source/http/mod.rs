@@ -123,6 +123,7 @@ impl<'a> Fetcher<'a> {
             signature,
             digest: places.first().and_then(Artifact::expected_digest),
             sector_size: None,
+            local: None,
             remote: Some(Remote { stop, notices }),
         })
     }
