@@ -25,7 +25,7 @@ use crate::cancel::Cancel;
 use crate::disk::aligned::AlignedBuf;
 use crate::observe::{FetchNotice, Observer};
 use crate::source::listed::{Listed, Place};
-use crate::verify::{CheckedChunk, Tally, Verified, VerifyError, Vouched};
+use crate::verify::{CheckedChunk, Content, Tally, Verified, VerifyError, Vouched};
 
 use fetch::Fetch;
 use worker::Worker;
@@ -141,6 +141,10 @@ impl Chunked {
         let worker = Worker {
             image: image.clone(),
             manifest: Arc::clone(&manifest),
+            content: match extent {
+                Extent::Frames => Content::Checksum,
+                Extent::File => Content::Digest,
+            },
             again: match extent {
                 Extent::Frames => frames.again(),
                 Extent::File => None,

@@ -23,7 +23,7 @@ use crate::source::{DigestAuthority, ImageStream, MirrorFailure, OtherDigest, Si
 pub use detached::verify_detached;
 pub use keyring::{ADMIN_DIR, KeyOrigin, Keyring, SYSTEM_DIR};
 pub use keys::{Key, list_keys};
-pub(crate) use listed::{CheckedChunk, Fault, Tally, Vouched};
+pub(crate) use listed::{CheckedChunk, Content, Fault, Tally, Vouched};
 pub(crate) use running::{Feed, Running};
 
 /// What to do about an absent signature. A signature that is there is always checked, and must

@@ -12,7 +12,7 @@ use crate::decode::{DecodeError, Format};
 use crate::pipeline::ImageError;
 use crate::source::http::frames::Again;
 use crate::source::{MirrorFailure, SourceError};
-use crate::verify::{CheckedChunk, Fault, VerifyError};
+use crate::verify::{CheckedChunk, Content, Fault, VerifyError};
 
 /// A thread that checks and decodes.
 #[derive(Clone)]
@@ -20,6 +20,7 @@ pub(super) struct Worker {
     /// Path or URL of the image.
     pub(super) image: String,
     pub(super) manifest: Arc<Manifest>,
+    pub(super) content: Content,
     /// Where a bad frame can be had again.
     pub(super) again: Option<Again>,
     pub(super) queue: Arc<Mutex<Receiver<Job>>>,
@@ -71,7 +72,7 @@ impl Worker {
         let mut from = place.0;
         let mut rest = self.again.iter().flat_map(|a| a.places_after(place.0));
         loop {
-            let reason = match CheckedChunk::check(chunk, &frame, decoder, raw) {
+            let reason = match CheckedChunk::check(chunk, self.content, &frame, decoder, raw) {
                 Ok(checked) => return Ok(Ready::Chunk(checked)),
                 Err((Fault::Content(reason), _)) => {
                     return Err(self.error(VerifyError::ChunkContent {
