@@ -10,13 +10,13 @@
     reason = "a benchmark says what it measured"
 )]
 
-mod contender;
 mod image;
 mod rows;
 mod server;
 mod signer;
 
 use anyhow::{Context, Result};
+use tests::contender::{self, Cost};
 
 const RUNS: usize = 5;
 
@@ -36,10 +36,7 @@ fn main() -> Result<()> {
         image.size >> 20,
         image.percent_data
     );
-    println!(
-        "{:<12} {:<26} {:>7} {:>7} {:>6} {:>7} {:>7} {:>6} {:>5} {:>5}",
-        "source", "against", "wall", "theirs", "ratio", "cpu", "theirs", "ratio", "MiB", "theirs"
-    );
+    println!("{:<12} {:<26} {}", "source", "against", Cost::COLUMNS);
     for row in bench.rows().into_iter().filter(|row| chosen(row.name)) {
         let costs = contender::interleave(RUNS, &row.contenders, || image.is_on(disk.path()))?;
         let Some((ours, others)) = costs.split_first() else {

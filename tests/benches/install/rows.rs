@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, ensure};
+use tests::contender::Make;
 
-use super::contender::Make;
 use super::image::Image;
 use super::server::Server;
 use super::signer::Signer;
@@ -83,7 +83,7 @@ impl Bench {
             self.http("http-raw", "image.raw"),
             self.http("http-zst", "image.zst"),
             self.http("http-xz", "image.blocks.xz"),
-            self.http("http-packed", "packed/image.raw.zst"),
+            self.http_packed(),
         ]
     }
 
@@ -153,6 +153,23 @@ impl Bench {
                 self.peer("--image-url", url.as_ref()),
             ),
         ];
+        Row { name, contenders }
+    }
+
+    /// Many frames and a signed manifest over HTTP.
+    fn http_packed(&self) -> Row {
+        let packed = "packed/image.raw.zst";
+        let key = self.signer.key().to_string_lossy().into_owned();
+        let options = ["--keyring", &key, "--image-url"];
+        let contenders = vec![
+            ("", self.ours(&options, self.server.url(packed).as_ref())),
+            ("ours, local", self.signed_ours(&self.file(packed))),
+            (
+                "coreos-installer, one frame",
+                self.peer("--image-url", self.server.url("image.zst").as_ref()),
+            ),
+        ];
+        let name = "http-packed";
         Row { name, contenders }
     }
 

@@ -1,4 +1,5 @@
-//! Commands run in turn, A B C A B C …: medians of wall time, of CPU time, and of the most memory.
+//! Benchmarks' commands, run in turn, A B C A B C …: medians of wall time, of CPU time, and of the most
+//! memory. What they are measured for, and the tables, are the benchmarks'.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -11,20 +12,20 @@ use nix::sys::resource::{UsageWho, getrusage};
 const POLL: Duration = Duration::from_millis(5);
 
 /// Makes the command of one run.
-pub(crate) type Make = Box<dyn Fn() -> Command>;
+pub type Make = Box<dyn Fn() -> Command>;
 
 /// What one run took, or the median of several.
-#[derive(Clone, Copy)]
-pub(crate) struct Cost {
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
     wall: f64,
     cpu: f64,
     /// Peak resident memory of the program itself, without its children, MiB.
     memory: f64,
 }
 
-/// Runs all `runs` times in turn, after one run of each that does not count; `check` judges the disk
-/// after each run.
-pub(crate) fn interleave(
+/// Runs all `runs` times in turn, after one run of each that does not count; `check` judges what each
+/// run left, unless the contender's name ends with `alone`: such a run writes nothing.
+pub fn interleave(
     runs: usize,
     contenders: &[(&'static str, Make)],
     check: impl Fn() -> Result<()>,
@@ -107,8 +108,11 @@ fn median(costs: &[Cost], figure: impl Fn(&Cost) -> f64) -> f64 {
 }
 
 impl Cost {
-    /// Both and their ratios, as the columns of the table.
-    pub(crate) fn beside(&self, theirs: &Self) -> String {
+    /// Names of the columns of [`Cost::beside`].
+    pub const COLUMNS: &str = "   wall  theirs  ratio     cpu  theirs  ratio   MiB theirs";
+
+    /// Both and their ratios, as the columns of a table: seconds, seconds, MiB.
+    pub fn beside(&self, theirs: &Self) -> String {
         let part = |a: f64, b: f64| format!("{a:>6.2}s {b:>6.2}s {:>6.2}", a / b);
         format!(
             "{} {} {:>5.0} {:>5.0}",
