@@ -1,5 +1,6 @@
 #!/bin/bash
-# build.sh [-o OUT] [--xz] [--base-url URL] [--without-live] --bin DIR: build the reference OS into OUT.
+# build.sh [-o OUT] [--xz] [--base-url URL] [--without-live] [--sector-size BYTES] --bin DIR: build
+# the reference OS into OUT.
 # Needs root (bootstrap and chroot) and the packages of packages-host.txt; DIR holds the programs
 # coreos-live and coreos-installer. Everything is cached by the hash of what it is made of.
 # Files in OUT: README.md beside this script.
@@ -9,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 source "$here/scripts/cache.sh"
 
 usage() {
-    echo "usage: build.sh [-o OUT] [--xz] [--base-url URL] [--without-live] --bin DIR" >&2
+    echo "usage: build.sh [-o OUT] [--xz] [--base-url URL] [--without-live] [--sector-size 512|4096] --bin DIR" >&2
     exit 2
 }
 
@@ -18,20 +19,21 @@ fail() { # error, cause, hint
     exit 1
 }
 
-out='' bin='' xz=no live=yes base_url=''
+out='' bin='' xz=no live=yes sector=512 base_url=''
 while (($#)); do
     case $1 in
-    -o | --out | --bin | --base-url) (($# > 1)) || usage ;;&
+    -o | --out | --bin | --base-url | --sector-size) (($# > 1)) || usage ;;&
     -o | --out) out=$2 && shift ;;
     --bin) bin=$2 && shift ;;
     --base-url) base_url=$2 && shift ;;
+    --sector-size) sector=$2 && shift ;;
     --xz) xz=yes ;;
     --without-live) live=no ;;
     *) usage ;;
     esac
     shift
 done
-[[ -n $bin ]] || usage
+[[ -n $bin && $sector =~ ^(512|4096)$ ]] || usage
 
 ((EUID == 0)) || fail "the reference OS cannot be built" "a bootstrap and a chroot need root" \
     "run build.sh with sudo"
@@ -70,7 +72,7 @@ cd "$here"
 
 root_key=$(root_files | cache_key root)
 tree_key=$(tree_files | cache_key tree "$root_key" "$live")
-image_key=$(image_files | cache_key image "$tree_key")
+image_key=$(image_files | cache_key image "$tree_key" "$sector")
 version=12.${tree_key:0:8}.${image_key:0:4}
 
 build_root() { "$here/scripts/root.sh" "$1/root.tar"; }
@@ -78,7 +80,7 @@ build_tree() {
     "$here/scripts/tree.sh" "${stage_dir[root]}/root.tar" "$bin" "$cache/key/public.gpg" \
         "12.${tree_key:0:8}" "$live" "$1"
 }
-build_image() { "$here/scripts/pack.sh" "${stage_dir[tree]}" "$cache/key" "$1"; }
+build_image() { "$here/scripts/pack.sh" "${stage_dir[tree]}" "$cache/key" "$sector" "$1"; }
 
 stage root "$root_key" build_root
 stage tree "$tree_key" build_tree

@@ -81,20 +81,28 @@ impl Artifacts {
     }
 }
 
-/// Whether the reference OS has the live module and our programs in it.
+/// What the reference OS is built like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavour {
     /// As the toolkit wants it.
     Own,
-    /// As somebody builds it who does not know the toolkit.
+    /// As somebody builds it who does not know the toolkit: without live module and our programs.
     Foreign,
+    /// For disks with sectors of 4096 bytes.
+    Sectors4096,
 }
 
 /// Builds the reference OS into `DIRECTORY/os`; what it prints goes to `log`.
 pub fn build_os(directory: &Path, flavour: Flavour, log: &Path) -> Result<()> {
     let mut command = Command::new(repository().join("examples/reference-os/build.sh"));
-    if flavour == Flavour::Foreign {
-        command.arg("--without-live");
+    match flavour {
+        Flavour::Own => {}
+        Flavour::Foreign => {
+            command.arg("--without-live");
+        }
+        Flavour::Sectors4096 => {
+            command.args(["--sector-size", "4096"]);
+        }
     }
     command
         .arg("--out")

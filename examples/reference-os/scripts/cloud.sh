@@ -1,16 +1,16 @@
 #!/bin/bash
-# cloud.sh METAL OUT: the image as a cloud would get it: a copy whose boot entry names the platform
-# `qemu`, so that Ignition takes its config from the hypervisor. debugfs edits the boot partition
-# inside the file.
+# cloud.sh METAL SECTOR OUT: the image, made for sectors of SECTOR bytes, as a cloud would get it: a
+# copy whose boot entry names the platform `qemu`, so that Ignition takes its config from the
+# hypervisor. debugfs edits the boot partition inside the file.
 set -euo pipefail
-metal=${1:?} out=${2:?}
+metal=${1:?} sector=${2:?} out=${3:?}
 entry=/loader/entries/coreos-1.conf
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 cp --reflink=auto --sparse=always "$metal" "$out"
-start=$(sgdisk --info=3 "$out" | awk '/^First sector:/ { print $3 }')
-boot="$out?offset=$((start * 512))"
+start=$(fdisk --list --sector-size "$sector" -o Name,Start "$out" | awk '$1 == "boot" { print $2 }')
+boot="$out?offset=$((start * sector))"
 debugfs -R "dump $entry $work/entry" "$boot" 2>/dev/null
 sed -i 's/\bignition\.platform\.id=metal\b/ignition.platform.id=qemu/' "$work/entry"
 grep -q ignition.platform.id=qemu "$work/entry"

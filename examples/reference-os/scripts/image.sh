@@ -1,15 +1,17 @@
 #!/bin/bash
-# image.sh TREE OUT: assemble the disk image metal.raw from what tree.sh left in TREE.
+# image.sh TREE SECTOR OUT: assemble the disk image metal.raw from what tree.sh left in TREE, for
+# disks with sectors of SECTOR bytes (512 or 4096).
 # A file from start to end: no loop device, no mount, no root rights. Layout, names and
 # GUIDs are those of CoreOS images: BIOS-BOOT, EFI-SYSTEM, boot, root (last, it is grown).
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
-tree=${1:?} out=${2:?}
+tree=${1:?} sector=${2:?} out=${3:?}
 image=$out/metal.raw
 work=$out/work
 kernel=$(<"$tree/kernel-version")
 pcgrub=/usr/lib/grub/i386-pc
 esp_mib=64 boot_mib=384
+esp_at=2 boot_at=$((esp_at + esp_mib)) root_at=$((esp_at + esp_mib + boot_mib))
 # A first boot replaces this disk GUID, so that no two machines keep the same one.
 disk_guid=00000000-0000-4000-a000-000000000001
 bios_boot=21686148-6449-6E6F-744E-656564454649
@@ -17,7 +19,7 @@ efi_system=C12A7328-F81F-11D2-BA4B-00A0C93EC93B
 linux_data=0FC63DAF-8483-4772-8E79-3D69D8477DE4
 
 make_esp() {
-    mkfs.vfat -n EFI-SYSTEM -C "$work/esp.img" $((esp_mib * 1024)) >/dev/null
+    mkfs.vfat -S "$sector" -n EFI-SYSTEM -C "$work/esp.img" $((esp_mib * 1024)) >/dev/null
     mmd -i "$work/esp.img" ::/EFI ::/EFI/BOOT ::/EFI/debian
     mcopy -i "$work/esp.img" "$tree/efi/shimx64.efi" ::/EFI/BOOT/BOOTX64.EFI
     mcopy -i "$work/esp.img" "$tree/efi/grubx64.efi" ::/EFI/BOOT/grubx64.efi
@@ -47,31 +49,45 @@ EOF
         -d "$boot" "$work/boot.img"
 }
 
-# First sector of partition $1.
-start_of() {
-    sgdisk --info="$1" "$image" | awk '/^First sector:/ { print $3 }'
+# Prints the line of a partition: start and size in MiB, type, name.
+partition() {
+    local unit=$((1048576 / sector))
+    printf 'start=%s, size=%s, type=%s, name="%s"\n' $(($1 * unit)) $(($2 * unit)) "$3" "$4"
 }
 
-# Puts file $2 at the start of partition $1.
+# Only fdisk makes tables in files for sectors that are not of 512 bytes.
+make_table() {
+    {
+        printf 'label: gpt\nlabel-id: %s\n' $disk_guid
+        partition 1 1 $bios_boot BIOS-BOOT
+        partition $esp_at $esp_mib $efi_system EFI-SYSTEM
+        partition $boot_at $boot_mib $linux_data boot
+        partition $root_at "$root_mib" $linux_data root
+    } >"$work/table"
+    printf 'I\n%s\nw\n' "$work/table" | fdisk -b "$sector" "$image" >/dev/null
+}
+
+# Puts file $2 at MiB $1.
 fill() {
-    dd if="$2" of="$image" bs=1M seek=$(($(start_of "$1") / 2048)) conv=notrunc,sparse status=none
+    dd if="$2" of="$image" bs=1M seek="$1" conv=notrunc,sparse status=none
+}
+
+# BIOSes cannot start disks with other sectors.
+# "(,gpt3)": partition 3 of the disk that the firmware started, whichever that is
+make_bios() {
+    grub-mkimage -O i386-pc -p '(,gpt3)/grub2' -o "$work/core.img" \
+        biosdisk part_gpt ext2 normal configfile test regexp echo serial terminal minicmd
+    "$here/scripts/grub-bios.sh" "$image" "$pcgrub/boot.img" "$work/core.img" 2048 2048
 }
 
 mkdir -p "$work"
 make_esp
 make_boot
 root_mib=$(($(stat -c %s "$tree/root.ext4") / 1048576))
-truncate -s $((2 + esp_mib + boot_mib + root_mib + 1))M "$image"
-sgdisk --disk-guid="$disk_guid" \
-    --new=1:2048:+1M --typecode=1:$bios_boot --change-name=1:BIOS-BOOT \
-    --new=2:0:+${esp_mib}M --typecode=2:$efi_system --change-name=2:EFI-SYSTEM \
-    --new=3:0:+${boot_mib}M --typecode=3:$linux_data --change-name=3:boot \
-    --new=4:0:+${root_mib}M --typecode=4:$linux_data --change-name=4:root "$image" >/dev/null
-fill 2 "$work/esp.img"
-fill 3 "$work/boot.img"
-fill 4 "$tree/root.ext4"
-# "(,gpt3)": partition 3 of the disk that the firmware started, whichever that is
-grub-mkimage -O i386-pc -p '(,gpt3)/grub2' -o "$work/core.img" \
-    biosdisk part_gpt ext2 normal configfile test regexp echo serial terminal minicmd
-"$here/scripts/grub-bios.sh" "$image" "$pcgrub/boot.img" "$work/core.img" "$(start_of 1)" 2048
+truncate -s $((root_at + root_mib + 1))M "$image"
+make_table
+fill $esp_at "$work/esp.img"
+fill $boot_at "$work/boot.img"
+fill $root_at "$tree/root.ext4"
+[[ $sector != 512 ]] || make_bios
 rm -rf "$work"

@@ -1,14 +1,15 @@
 # shellcheck shell=bash
 # publish.sh, sourced by build.sh: copy the stages' results to OUT and describe them in stream.json
 # (upstream's stream metadata) and build.json. Files appear in OUT complete or not at all, the two
-# descriptions last. Uses: out, version, base_url, xz, cache, stage_*, here.
+# descriptions last. Uses: out, version, sector, base_url, xz, cache, stage_*, here.
 # shellcheck disable=SC2154
 
 # A format of the metal image as stream metadata has it; $1 = raw.zst or raw.xz.
 stream_format() {
-    local file=metal.$1 image=${stage_dir[image]}
+    local file=metal.$1 name=$1 image=${stage_dir[image]}
+    [[ $sector == 512 ]] || name=4k.$1
     printf '"%s": {"disk": {"location": "%s", "signature": "%s", "sha256": "%s", "uncompressed-sha256": "%s"}}' \
-        "$1" "$base_url$file" "$base_url$file.sig" \
+        "$name" "$base_url$file" "$base_url$file.sig" \
         "$(<"$image/$file.sha256")" "$(<"$image/metal.raw.sha256")"
 }
 
@@ -71,7 +72,7 @@ publish() {
     cp --reflink=auto "$image"/metal.raw.zst{,.sig} "$tree/vmlinuz" "$tree/initramfs.img" "$new"
     [[ $xz == no ]] || cp --reflink=auto "$image"/metal.raw.xz{,.sig} "$new"
     cp "$cache/key/public.gpg" "$new/signing-key.gpg"
-    "$here/scripts/cloud.sh" "$image/metal.raw" "$new/qemu.raw"
+    "$here/scripts/cloud.sh" "$image/metal.raw" "$sector" "$new/qemu.raw"
     chmod 644 "$new"/*
     build=$(write_build "$new")
     stream=$(write_stream)

@@ -13,6 +13,8 @@ use anyhow::{Context, Result};
 pub enum Drive {
     /// `/dev/vdX`, read and written in place.
     Disk(PathBuf),
+    /// The same with sectors of 4096 bytes.
+    Disk4096(PathBuf),
     /// A CD-ROM on the SATA bus, never written.
     CdRom(PathBuf),
     /// A USB stick, never written.
@@ -24,6 +26,13 @@ impl Drive {
     pub(super) fn arguments(&self, index: usize, boot_index: usize) -> Vec<OsString> {
         let (path, options, device) = match self {
             Self::Disk(path) => (path, "", format!("virtio-blk-pci,drive=drive{index}")),
+            Self::Disk4096(path) => (
+                path,
+                "",
+                format!(
+                    "virtio-blk-pci,drive=drive{index},logical_block_size=4096,physical_block_size=4096"
+                ),
+            ),
             Self::CdRom(path) => (path, ",readonly=on", format!("ide-cd,drive=drive{index}")),
             Self::UsbStick(path) => (path, ",readonly=on", format!("qemu-xhci,id=usb{index}")),
         };

@@ -96,13 +96,21 @@ pub(crate) fn foreign() -> PathBuf {
     directory().join("foreign")
 }
 
-fn prepare_foreign(directory: &Path) -> Result<()> {
-    note("building the reference OS without the live module, and its media");
-    let (foreign, log) = (foreign(), directory.join("foreign.log"));
-    std::fs::create_dir_all(&foreign).with_context(|| format!("creating {}", foreign.display()))?;
-    artifacts::build_os(&foreign, Flavour::Foreign, &log)?;
-    let module = artifacts::pack_module(&foreign, &log)?;
-    artifacts::build_media(&foreign, Some(&module), &log)
+/// Directory with the artifacts of an OS for sectors of 4096 bytes.
+pub(crate) fn sectors4096() -> PathBuf {
+    directory().join("sectors4096")
+}
+
+fn prepare_flavour(directory: &Path, flavour: Flavour) -> Result<()> {
+    let log = directory.with_extension("log");
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("creating {}", directory.display()))?;
+    artifacts::build_os(directory, flavour, &log)?;
+    let module = match flavour {
+        Flavour::Foreign => Some(artifacts::pack_module(directory, &log)?),
+        Flavour::Own | Flavour::Sectors4096 => None,
+    };
+    artifacts::build_media(directory, module.as_deref(), &log)
 }
 
 fn prepare() -> Result<Accel> {
@@ -119,7 +127,10 @@ fn prepare() -> Result<Accel> {
     note("building live ISO and PXE set");
     artifacts::build_media(&artifacts, None, &directory.join("iso-builder.log"))?;
     if full_matrix() {
-        prepare_foreign(&directory)?;
+        note("building the reference OS without the live module, and its media");
+        prepare_flavour(&foreign(), Flavour::Foreign)?;
+        note("building the reference OS for sectors of 4096 bytes, and its media");
+        prepare_flavour(&sectors4096(), Flavour::Sectors4096)?;
     }
     let status = isolate::run_self::<&str>(&[], &[(VARIABLE, PROBE)])?;
     ensure!(

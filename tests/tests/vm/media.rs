@@ -10,12 +10,11 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use embed::digest::Sha256Digest;
 use embed::gpt::{SectorSize, Table};
-use embed::iso::IsoReader;
 use tests::artifacts::{self, Artifacts};
 use tests::guest::{self, DEMO, DemoMachine, INSTALL_DONE, PROVISIONED};
 use tests::programs::program;
 use tests::site;
-use tests::vm::{Boot, Drive, Firmware, OnReboot, Vm, disk};
+use tests::vm::{Boot, Drive, Firmware, Machine, OnReboot, Vm, disk};
 
 use crate::bench::Bench;
 use crate::case::{self, Case, Tier};
@@ -24,27 +23,32 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "iso_on_cd_installs_under_bios",
         tier: Tier::Full,
-        run: |bench| install(bench, Firmware::SeaBios, Drive::CdRom),
+        run: |bench| own_iso(bench, Firmware::SeaBios, Drive::CdRom),
     },
     Case {
         name: "iso_on_cd_installs_under_uefi",
         tier: Tier::Full,
-        run: |bench| install(bench, Firmware::Ovmf, Drive::CdRom),
+        run: |bench| own_iso(bench, Firmware::Ovmf, Drive::CdRom),
     },
     Case {
         name: "iso_on_cd_installs_under_secure_boot",
         tier: Tier::Full,
-        run: |bench| install(bench, Firmware::OvmfSecureBoot, Drive::CdRom),
+        run: |bench| own_iso(bench, Firmware::OvmfSecureBoot, Drive::CdRom),
     },
     Case {
         name: "iso_on_stick_installs_under_bios",
         tier: Tier::Full,
-        run: |bench| install(bench, Firmware::SeaBios, Drive::UsbStick),
+        run: |bench| own_iso(bench, Firmware::SeaBios, Drive::UsbStick),
     },
     Case {
         name: "iso_on_stick_installs_under_uefi",
         tier: Tier::Full,
-        run: |bench| install(bench, Firmware::Ovmf, Drive::UsbStick),
+        run: |bench| own_iso(bench, Firmware::Ovmf, Drive::UsbStick),
+    },
+    Case {
+        name: "iso_for_sectors_of_4096_bytes_installs_to_such_a_disk",
+        tier: Tier::Full,
+        run: sectors_of_4096_bytes,
     },
     Case {
         name: "rootfs_as_second_initrd_installs",
@@ -68,7 +72,27 @@ pub(crate) const CASES: &[Case] = &[
     },
 ];
 
-fn install(bench: &Bench, firmware: Firmware, drive: fn(PathBuf) -> Drive) -> Result<()> {
+fn own_iso(bench: &Bench, firmware: Firmware, drive: fn(PathBuf) -> Drive) -> Result<()> {
+    let iso = customized(bench, &bench.artifacts)?;
+    let machine = bench
+        .machine("machine", firmware)
+        .drive(Drive::Disk(bench.empty_disk()?))
+        .drive(drive(iso));
+    install_and_boot(bench, machine)
+}
+
+/// No BIOS starts such disks.
+fn sectors_of_4096_bytes(bench: &Bench) -> Result<()> {
+    let artifacts = Artifacts::open(&case::sectors4096())?;
+    let machine = bench
+        .machine("machine", Firmware::Ovmf)
+        .drive(Drive::Disk4096(bench.empty_disk()?))
+        .drive(Drive::CdRom(customized(bench, &artifacts)?));
+    install_and_boot(bench, machine)
+}
+
+/// A copy of the ISO of `artifacts` that installs by itself, with the demo's config.
+fn customized(bench: &Bench, artifacts: &Artifacts) -> Result<PathBuf> {
     let iso = bench.path("demo.iso");
     let mut command = Command::new(program("coreos-installer")?);
     command
@@ -79,21 +103,20 @@ fn install(bench: &Bench, firmware: Firmware, drive: fn(PathBuf) -> Drive) -> Re
             "/dev/vda",
             "--dest-ignition",
         ])
-        .arg(site::config());
-    command
+        .arg(site::config())
         .arg("--output")
         .arg(&iso)
-        .arg(bench.artifacts.iso()?);
+        .arg(artifacts.iso()?);
     artifacts::run(
         command,
         "coreos-installer iso customize",
         &bench.logs.join("iso-customize.log"),
     )?;
-    let mut vm = bench
-        .machine("machine", firmware)
-        .drive(Drive::Disk(bench.empty_disk()?))
-        .drive(drive(iso))
-        .start()?;
+    Ok(iso)
+}
+
+fn install_and_boot(bench: &Bench, machine: Machine) -> Result<()> {
+    let mut vm = machine.start()?;
     bench.say("booting the ISO");
     vm.wait_for(INSTALL_DONE, bench.patience(60))?;
     bench.say("installed");
@@ -134,24 +157,14 @@ fn second_initrd(bench: &Bench) -> Result<()> {
 /// were appended, and what is installed is the image as it was.
 fn without_live_module(bench: &Bench) -> Result<()> {
     let foreign = Artifacts::open(&case::foreign())?;
-    let iso = foreign.iso()?;
-    let label = IsoReader::open(File::open(&iso)?)?.volume_id().to_owned();
-    let boot = Boot::Kernel {
-        kernel: foreign.kernel(),
-        initrd: Some(foreign.initramfs()),
-        kargs: format!(
-            "{} coreos.liveiso={label} coreos.inst.install_dev=/dev/vda",
-            foreign.manifest().kargs.join(" ")
-        ),
-    };
     let disk = bench.empty_disk()?;
     let mut vm = bench
-        .machine_booting("machine", boot)
+        .machine("machine", Firmware::SeaBios)
         .on_reboot(OnReboot::Exit)
         .drive(Drive::Disk(disk.clone()))
-        .drive(Drive::CdRom(iso))
+        .drive(Drive::CdRom(customized(bench, &foreign)?))
         .start()?;
-    bench.say("booting kernel and initramfs, with the ISO as CD");
+    bench.say("booting the ISO");
     vm.wait_for(INSTALL_DONE, bench.patience(90))?;
     vm.wait_off(bench.patience(20))?;
     bench.say("comparing what was installed");
