@@ -7,34 +7,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::dhcp::{DhcpPorts, DhcpServer, DhcpSettings};
+use crate::dhcp::{DhcpPorts, DhcpServer, DhcpSettings, LeaseServer, Leasing};
 use crate::http::{self, App, BootPrograms, HttpListener, Issued, Local};
-use crate::machine::{Registry, Worker, waiting_requests};
+use crate::machine::{Registry, Worker};
 use crate::matchbox::{Book, BookError};
 use crate::net::NetError;
-use crate::site::{CurrentSite, FirstStages, SiteError, Watch};
-use crate::store::{Embedded, StoreError};
+use crate::site::{CurrentSite, DhcpMode, FirstStages, SiteError, Watch};
+use crate::store::{Embedded, Leases, StoreError};
 use crate::tftp::{BootFiles, TftpServer};
 
-/// How often the site's files are looked at.
-const SITE_POLL: Duration = Duration::from_secs(1);
-/// How often operators' requests are looked for.
-const REQUEST_POLL: Duration = Duration::from_millis(250);
+mod polling;
+
+use polling::{carry_out_requests, watch_requests, watch_site};
+
 /// How long running downloads may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(2);
-
-/// Whether and how DHCP is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DhcpMode {
-    /// Boot options beside another server.
-    Proxy(DhcpPorts),
-    /// Not at all.
-    Off,
-}
 
 /// What is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +46,10 @@ pub struct Settings {
     pub interfaces: Vec<String>,
     /// Our address as clients shall use it.
     pub advertise: Option<Ipv4Addr>,
-    /// DHCP.
-    pub dhcp: DhcpMode,
+    /// How DHCP is served, if not as the site says.
+    pub dhcp: Option<DhcpMode>,
+    /// Ports of the DHCP side.
+    pub dhcp_ports: DhcpPorts,
     /// TFTP port; 0 takes any.
     pub tftp_port: u16,
     /// HTTP port; 0 takes any.
@@ -98,6 +90,9 @@ pub enum ServeError {
         #[source]
         source: StoreError,
     },
+    /// Addresses are to be leased, and the site has none.
+    #[error("the site has no subnets to lease addresses in")]
+    NoSubnets,
     /// A socket cannot be bound.
     #[error("a network service cannot start")]
     Net(#[source] NetError),
@@ -113,6 +108,8 @@ pub struct Server {
     content: Content,
     registry: Registry,
     worker: Worker,
+    dhcp_mode: DhcpMode,
+    leases: Option<Arc<LeaseServer>>,
     dhcp: Option<DhcpServer>,
     tftp: TftpServer,
     http: HttpListener,
@@ -125,9 +122,7 @@ impl Server {
         raise_file_limit();
         let content = Content::open(&settings.source)?;
         let first_stages = content.first_stages();
-        if settings.dhcp != DhcpMode::Off {
-            first_stages.check().map_err(ServeError::Programs)?;
-        }
+        let dhcp_mode = dhcp_mode(&settings, &first_stages)?;
         let state = |source| ServeError::State {
             path: settings.state.clone(),
             source,
@@ -147,20 +142,23 @@ impl Server {
         let tftp = TftpServer::bind(settings.tftp_port, &settings.interfaces, Arc::new(files))
             .map_err(ServeError::Net)?;
         let ports = (tftp.port().map_err(ServeError::Socket)?, http_port);
-        let dhcp = match settings.dhcp {
+        let leasing = match dhcp_mode {
+            DhcpMode::Full => Some(leasing(&settings.state, &first_stages).map_err(state)?),
+            DhcpMode::Proxy | DhcpMode::Off => None,
+        };
+        let leases = leasing.as_ref().map(|leasing| leasing.server.clone());
+        let dhcp = match dhcp_mode {
             DhcpMode::Off => None,
-            DhcpMode::Proxy(ports) => {
-                let interfaces = settings.interfaces.clone();
+            DhcpMode::Proxy | DhcpMode::Full => {
                 let dhcp = DhcpSettings {
-                    ports,
-                    interfaces,
+                    ports: settings.dhcp_ports,
+                    interfaces: settings.interfaces.clone(),
                     advertise: settings.advertise,
                     http_port,
                 };
-                Some(
-                    DhcpServer::bind(dhcp, first_stages, registry.observer())
-                        .map_err(ServeError::Net)?,
-                )
+                let observer = registry.observer();
+                let bound = DhcpServer::bind(dhcp, first_stages, observer, leasing);
+                Some(bound.map_err(ServeError::Net)?)
             }
         };
         Ok(Self {
@@ -168,6 +166,8 @@ impl Server {
             content,
             registry,
             worker,
+            dhcp_mode,
+            leases,
             dhcp,
             tftp,
             http,
@@ -177,10 +177,10 @@ impl Server {
 
     /// One line that says what is listened on.
     pub fn listens_on(&self) -> String {
-        let dhcp = match self.settings.dhcp {
-            DhcpMode::Proxy(ports) => {
-                format!("proxyDHCP {} and {}", ports.server, ports.boot_server)
-            }
+        let ports = self.settings.dhcp_ports;
+        let dhcp = match self.dhcp_mode {
+            DhcpMode::Proxy => format!("proxyDHCP {} and {}", ports.server, ports.boot_server),
+            DhcpMode::Full => format!("DHCP {} and {}", ports.server, ports.boot_server),
             DhcpMode::Off => "no DHCP".to_owned(),
         };
         let (tftp, http) = self.ports;
@@ -202,6 +202,7 @@ impl Server {
             content,
             registry,
             worker,
+            leases,
             dhcp,
             tftp,
             http,
@@ -215,7 +216,7 @@ impl Server {
         tasks.spawn(tftp.run());
         tasks.spawn(watch_requests(settings.state, registry.clone()));
         let (stopping, mut stopped) = watch::channel(false);
-        let router = content.router(&registry, settings.advertise, &mut tasks);
+        let router = content.router(&registry, leases, settings.advertise, &mut tasks);
         let service = router.into_make_service_with_connect_info::<Local>();
         let until_stopped = async move { drop(stopped.wait_for(|stop| *stop).await) };
         let mut serving = tokio::spawn(
@@ -240,6 +241,25 @@ impl Server {
         drop(tokio::task::spawn_blocking(move || worker.finish()).await);
         outcome.map_err(ServeError::Socket)
     }
+}
+
+/// How DHCP is served; what that needs is there.
+fn dhcp_mode(settings: &Settings, first_stages: &FirstStages) -> Result<DhcpMode, ServeError> {
+    let mode = settings.dhcp.unwrap_or(first_stages.dhcp_mode());
+    if mode != DhcpMode::Off {
+        first_stages.check().map_err(ServeError::Programs)?;
+    }
+    if mode == DhcpMode::Full && first_stages.subnets().is_empty() {
+        return Err(ServeError::NoSubnets);
+    }
+    Ok(mode)
+}
+
+/// Leases addresses, from what the state directory keeps.
+fn leasing(state: &Path, first_stages: &FirstStages) -> Result<Leasing, StoreError> {
+    let store = Arc::new(Leases::open(state)?);
+    let (server, answers) = LeaseServer::start(store, first_stages.subnets())?;
+    Ok(Leasing { server, answers })
 }
 
 /// What is served, opened.
@@ -282,6 +302,7 @@ impl Content {
     fn router(
         self,
         registry: &Registry,
+        leases: Option<Arc<LeaseServer>>,
         advertise: Option<Ipv4Addr>,
         tasks: &mut JoinSet<()>,
     ) -> axum::Router {
@@ -297,6 +318,7 @@ impl Content {
                     site,
                     registry: registry.clone(),
                     issued: Issued::default(),
+                    leases,
                     advertise,
                 };
                 http::routes(app, programs)
@@ -313,65 +335,8 @@ impl Content {
     }
 }
 
-/// Takes up changes of the site's files, and reads them again on SIGHUP.
-async fn watch_site(mut watch: Watch) {
-    let mut hangup = match signal(SignalKind::hangup()) {
-        Ok(hangup) => hangup,
-        Err(error) => {
-            tracing::warn!(%error, "listening for SIGHUP; the site's changes are not taken up");
-            return;
-        }
-    };
-    loop {
-        let asked = tokio::select! {
-            _ = hangup.recv() => true,
-            () = tokio::time::sleep(SITE_POLL) => false,
-        };
-        let looked = tokio::task::spawn_blocking(move || {
-            watch.look(asked);
-            watch
-        });
-        match looked.await {
-            Ok(same) => watch = same,
-            Err(error) => {
-                tracing::error!(%error, "watching the site has ended");
-                return;
-            }
-        }
-    }
-}
-
-/// Carries out operators' requests as they appear.
-async fn watch_requests(state: PathBuf, registry: Registry) {
-    loop {
-        tokio::time::sleep(REQUEST_POLL).await;
-        carry_out_requests(&state, &registry).await;
-    }
-}
-
-async fn carry_out_requests(state: &Path, registry: &Registry) {
-    let requests = match waiting_requests(state) {
-        Ok(requests) => requests,
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "reading requests");
-            return;
-        }
-    };
-    for (path, request) in requests {
-        let (mac, wish) = (request.mac, request.wish.clone());
-        if let Err(error) = registry.carry_out(request).await {
-            tracing::error!(%mac, %error, ?wish, "a request waits");
-            continue;
-        }
-        tracing::info!(%mac, ?wish, "carried out");
-        if let Err(error) = std::fs::remove_file(&path) {
-            tracing::warn!(%error, path = %path.display(), "removing a request that is carried out");
-        }
-    }
-}
-
 /// Every transfer and connection takes a file descriptor; the usual soft limit is 1024.
-fn raise_file_limit() {
+pub(crate) fn raise_file_limit() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     if let Err(error) = raised {

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write as _};
 
 use crate::net::NetError;
+use crate::server::ServeError;
 use crate::site::SiteError;
 use crate::store::StoreError;
 
@@ -23,8 +24,18 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
         let site = cause.downcast_ref::<SiteError>().and_then(site_hint);
         let store = cause.downcast_ref::<StoreError>().and_then(store_hint);
         let net = cause.downcast_ref::<NetError>().and_then(net_hint);
-        site.or(store).or(net)
+        let serve = cause.downcast_ref::<ServeError>().and_then(serve_hint);
+        site.or(store).or(net).or(serve)
     })
+}
+
+fn serve_hint(error: &ServeError) -> Option<&'static str> {
+    match error {
+        ServeError::NoSubnets => {
+            Some("name them in site.yaml under `dhcp: {subnets: …}`, or serve with --dhcp proxy")
+        }
+        _ => None,
+    }
 }
 
 fn site_hint(error: &SiteError) -> Option<&'static str> {

@@ -9,7 +9,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::logging::{self, LogForm};
 use crate::dhcp::DhcpPorts;
-use crate::server::{DhcpMode, Server, Settings, Source};
+use crate::server::{Server, Settings, Source};
+use crate::site::DhcpMode;
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -31,9 +32,9 @@ pub(super) struct ServeArgs {
     /// Address that clients are told, instead of the one of the interface they are heard on
     #[arg(long, value_name = "IP")]
     advertise: Option<Ipv4Addr>,
-    /// How to serve DHCP
-    #[arg(long, value_enum, default_value_t = DhcpArg::Proxy)]
-    dhcp: DhcpArg,
+    /// How to serve DHCP [default: `dhcp.mode` of site.yaml, or proxy]
+    #[arg(long, value_enum)]
+    dhcp: Option<DhcpArg>,
     /// UDP port of the DHCP server; clients and boot server move along (tests)
     #[arg(long, value_name = "PORT", default_value_t = 67)]
     dhcp_port: u16,
@@ -52,24 +53,30 @@ pub(super) struct ServeArgs {
 enum DhcpArg {
     /// Boot options beside the LAN's own DHCP server
     Proxy,
+    /// Addresses and boot options; the LAN has no other DHCP server
+    Full,
     /// None: something else points clients here
     Off,
 }
 
+impl From<DhcpArg> for DhcpMode {
+    fn from(arg: DhcpArg) -> Self {
+        match arg {
+            DhcpArg::Proxy => Self::Proxy,
+            DhcpArg::Full => Self::Full,
+            DhcpArg::Off => Self::Off,
+        }
+    }
+}
+
 pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
     logging::start(args.log, args.verbose);
-    let dhcp = match args.dhcp {
-        DhcpArg::Off => DhcpMode::Off,
-        DhcpArg::Proxy => {
-            let ports = DhcpPorts::from_server_port(args.dhcp_port);
-            DhcpMode::Proxy(ports.with_context(|| {
-                format!(
-                    "--dhcp-port {} leaves no port for the boot server",
-                    args.dhcp_port
-                )
-            })?)
-        }
-    };
+    let dhcp_ports = DhcpPorts::from_server_port(args.dhcp_port).with_context(|| {
+        format!(
+            "--dhcp-port {} leaves no port for the boot server",
+            args.dhcp_port
+        )
+    })?;
     let source = match (args.site, args.matchbox) {
         (Some(site), _) => Source::Site(site),
         (None, matchbox) => Source::Matchbox(matchbox.unwrap_or_default()),
@@ -83,7 +90,8 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
         source,
         interfaces: args.interfaces,
         advertise: args.advertise,
-        dhcp,
+        dhcp: args.dhcp.map(DhcpMode::from),
+        dhcp_ports,
         tftp_port: args.tftp_port,
         http_port: args.http_port,
     };

@@ -7,9 +7,13 @@ use dhcproto::v4::MessageType;
 
 use crate::boot::{Endpoint, Firmware, Programs, Transport, boot_path};
 use crate::dhcp::answer::{Answer, BootInfo};
-use crate::dhcp::request::{BootRequest, Kind, ParseError};
+use crate::dhcp::lease::NoLease;
+use crate::dhcp::request::{BootRequest, Envelope, Kind, ParseError};
 use crate::mac::MacAddr;
 use crate::machine::{BootClient, Event, Facts};
+
+/// The flag by which a client asks for a broadcast (RFC 2131 figure 2).
+pub(super) const BROADCAST: u16 = 0x8000;
 
 /// The port that a packet came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +89,9 @@ pub enum Ignored {
     /// The answer cannot be written.
     #[error("answer does not fit a packet")]
     TooLong,
+    /// No lease, for this reason.
+    #[error(transparent)]
+    NoLease(NoLease),
 }
 
 /// The outcome for one packet.
@@ -106,15 +113,17 @@ pub fn decide(packet: &[u8], context: &Context<'_>) -> Decision {
 
 fn answer(packet: &[u8], context: &Context<'_>) -> Result<Reply, Ignored> {
     let request = BootRequest::parse(packet, context.ipxe_user_classes).map_err(Ignored::Parse)?;
-    let message_type = match (context.service, request.message_type) {
+    let message_type = match (context.service, request.envelope.message_type) {
         (Service::Dhcp, MessageType::Discover) => MessageType::Offer,
         // Without an address to lease, only a REQUEST that names us is ours to answer.
-        (Service::Dhcp, MessageType::Request) if request.server_id == Some(context.address) => {
+        (Service::Dhcp, MessageType::Request)
+            if request.envelope.server_id == Some(context.address) =>
+        {
             MessageType::Ack
         }
         (Service::Dhcp, MessageType::Request) => return Err(Ignored::OtherServer),
         (Service::BootServer, MessageType::Request | MessageType::Inform) => {
-            match request.server_id {
+            match request.envelope.server_id {
                 Some(other) if other != context.address => return Err(Ignored::OtherServer),
                 _ => MessageType::Ack,
             }
@@ -132,13 +141,18 @@ fn answer(packet: &[u8], context: &Context<'_>) -> Result<Reply, Ignored> {
     let event = (message_type == MessageType::Offer).then(|| sighting(&request, context.link));
     Ok(Reply {
         packet,
-        to: destination(&request, context.service),
-        mac: request.mac,
+        to: match context.service {
+            // A boot server's client has its address and hears its own port.
+            Service::BootServer => Destination::Sender,
+            Service::Dhcp => destination(&request.envelope),
+        },
+        mac: request.envelope.mac,
         event,
     })
 }
 
-fn boot_info(
+/// The shape of boot information that the client understands.
+pub(super) fn boot_info(
     request: &BootRequest,
     message_type: MessageType,
     context: &Context<'_>,
@@ -156,7 +170,7 @@ fn boot_info(
         .programs
         .name(request.arch.firmware)
         .ok_or(Ignored::NoProgram)?;
-    let path = boot_path(request.mac, program);
+    let path = boot_path(request.envelope.mac, program);
     Ok(
         match (request.kind, request.arch.transport, request.arch.firmware) {
             // An iPXE without HTTP chainloads a fuller one; native iPXE takes it by full URL only.
@@ -173,34 +187,35 @@ fn boot_info(
     )
 }
 
-/// RFC 2131 section 4.1; a boot server's client has its address and hears its own port.
-fn destination(request: &BootRequest, service: Service) -> Destination {
-    const BROADCAST_FLAG: u16 = 0x8000;
-    if service == Service::BootServer {
-        return Destination::Sender;
+/// RFC 2131 section 4.1. Who has no address yet is answered by a broadcast.
+pub(super) fn destination(envelope: &Envelope) -> Destination {
+    if !envelope.giaddr.is_unspecified() {
+        return Destination::Relay(envelope.giaddr);
     }
-    if !request.giaddr.is_unspecified() {
-        return Destination::Relay(request.giaddr);
-    }
-    if request.flags & BROADCAST_FLAG != 0 || request.ciaddr.is_unspecified() {
+    if envelope.flags & BROADCAST != 0 || envelope.ciaddr.is_unspecified() {
         return Destination::Broadcast;
     }
-    Destination::Client(request.ciaddr)
+    Destination::Client(envelope.ciaddr)
 }
 
-fn sighting(request: &BootRequest, link: Ipv4Addr) -> Event {
+/// What a request tells of its machine.
+pub(super) fn sighting(request: &BootRequest, link: Ipv4Addr) -> Event {
     let client = match (request.kind, request.arch.transport) {
         (Kind::Ipxe { .. }, _) => BootClient::Ipxe,
         (Kind::Firmware, Transport::Http) => BootClient::HttpBoot,
         (Kind::Firmware, Transport::Pxe) => BootClient::Firmware,
     };
-    let relayed = !request.giaddr.is_unspecified();
+    let relayed = !request.envelope.giaddr.is_unspecified();
     let facts = Facts {
         uuid: request.uuid_text(),
-        hostname: request.host_name.clone(),
+        hostname: request.envelope.host_name.clone(),
         firmware: Some(request.arch.firmware),
         arch: Some(request.arch.firmware.arch()),
-        address: Some(if relayed { request.giaddr } else { link }),
+        address: Some(if relayed {
+            request.envelope.giaddr
+        } else {
+            link
+        }),
         circuit_id: request.circuit_id(),
         ..Facts::default()
     };
@@ -208,4 +223,4 @@ fn sighting(request: &BootRequest, link: Ipv4Addr) -> Event {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -15,20 +15,26 @@ use crate::machine::{host_name, text_or_hex};
 
 /// Option numbers of RFC 2132, 3004, 3046, 4578; 175 is iPXE's own encapsulation.
 pub(super) mod code {
-    pub(super) const HOST_NAME: u8 = 12;
-    pub(super) const OVERLOAD: u8 = 52;
-    pub(super) const MESSAGE_TYPE: u8 = 53;
-    pub(super) const SERVER_ID: u8 = 54;
-    pub(super) const VENDOR_CLASS: u8 = 60;
-    pub(super) const USER_CLASS: u8 = 77;
-    pub(super) const RELAY_AGENT: u8 = 82;
-    pub(super) const CLIENT_ARCH: u8 = 93;
-    pub(super) const CLIENT_UUID: u8 = 97;
-    pub(super) const IPXE: u8 = 175;
+    pub(in crate::dhcp) const HOST_NAME: u8 = 12;
+    pub(in crate::dhcp) const REQUESTED_ADDRESS: u8 = 50;
+    pub(in crate::dhcp) const OVERLOAD: u8 = 52;
+    pub(in crate::dhcp) const MESSAGE_TYPE: u8 = 53;
+    pub(in crate::dhcp) const SERVER_ID: u8 = 54;
+    pub(in crate::dhcp) const PARAMETERS: u8 = 55;
+    pub(in crate::dhcp) const MAX_SIZE: u8 = 57;
+    pub(in crate::dhcp) const VENDOR_CLASS: u8 = 60;
+    pub(in crate::dhcp) const CLIENT_ID: u8 = 61;
+    pub(in crate::dhcp) const USER_CLASS: u8 = 77;
+    pub(in crate::dhcp) const RELAY_AGENT: u8 = 82;
+    pub(in crate::dhcp) const CLIENT_ARCH: u8 = 93;
+    pub(in crate::dhcp) const CLIENT_UUID: u8 = 97;
+    pub(in crate::dhcp) const IPXE: u8 = 175;
     /// Sub-option of [`RELAY_AGENT`]: the port that the relay heard the client on.
-    pub(super) const CIRCUIT_ID: u8 = 1;
+    pub(in crate::dhcp) const CIRCUIT_ID: u8 = 1;
+    /// Sub-option of [`RELAY_AGENT`]: the subnet to lease from (RFC 3527).
+    pub(in crate::dhcp) const LINK_SELECTION: u8 = 5;
     /// Sub-option of [`IPXE`]: this build fetches over HTTP.
-    pub(super) const IPXE_HTTP: u8 = 0x13;
+    pub(in crate::dhcp) const IPXE_HTTP: u8 = 0x13;
 }
 
 /// Why a packet is no boot client's request.
@@ -70,10 +76,10 @@ pub enum Kind {
     },
 }
 
-/// A boot client's request.
+/// What every client's packet says: of whom it is, and how the answer gets there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BootRequest {
-    /// DISCOVER, REQUEST or INFORM.
+pub struct Envelope {
+    /// One of those that clients send.
     pub message_type: MessageType,
     /// Transaction ID.
     pub xid: u32,
@@ -87,21 +93,28 @@ pub struct BootRequest {
     pub mac: MacAddr,
     /// Option 54.
     pub server_id: Option<Ipv4Addr>,
-    /// Option 97 whole: a type byte and 16 bytes.
-    pub uuid: Option<[u8; 17]>,
     /// Option 12, as a name.
     pub host_name: Option<String>,
     /// Option 82, given back unchanged.
     pub relay_agent: Option<Vec<u8>>,
+}
+
+/// A boot client's request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BootRequest {
+    /// DISCOVER, REQUEST or INFORM, and whose.
+    pub envelope: Envelope,
+    /// Option 97 whole: a type byte and 16 bytes.
+    pub uuid: Option<[u8; 17]>,
     /// Firmware family and transport.
     pub arch: ClientArch,
     /// Who speaks.
     pub kind: Kind,
 }
 
-impl BootRequest {
-    /// Reads a packet. `ipxe_classes` are the user classes by which iPXE is known.
-    pub fn parse(packet: &[u8], ipxe_classes: &[String]) -> Result<Self, ParseError> {
+impl Envelope {
+    /// Reads what every packet has, and all its options.
+    pub(super) fn read(packet: &[u8]) -> Result<(Self, Options), ParseError> {
         let message = Message::new(packet).map_err(|_| ParseError::NotDhcp)?;
         if packet.get(236..240) != Some(&MAGIC) {
             return Err(ParseError::NotDhcp);
@@ -124,31 +137,55 @@ impl BootRequest {
             Some([number]) => MessageType::from(*number),
             _ => return Err(ParseError::MessageType),
         };
-        if !matches!(
-            message_type,
-            MessageType::Discover | MessageType::Request | MessageType::Inform
-        ) {
-            return Err(ParseError::MessageType);
-        }
-        let arch = options.arch()?;
-        let uuid = match options.get(code::CLIENT_UUID) {
-            None => None,
-            Some(bytes) => Some(bytes.try_into().map_err(|_| ParseError::UuidLength)?),
-        };
-        let address = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(Ipv4Addr::from);
-        Ok(Self {
+        let envelope = Self {
             message_type,
             xid: message.xid(),
             flags: message.flags().into(),
             ciaddr: message.ciaddr(),
             giaddr: message.giaddr(),
             mac,
-            server_id: options.get(code::SERVER_ID).and_then(address),
-            uuid,
+            server_id: options.address(code::SERVER_ID),
             host_name: options
                 .get(code::HOST_NAME)
                 .and_then(|name| host_name(std::str::from_utf8(name).ok()?)),
             relay_agent: options.get(code::RELAY_AGENT).map(<[u8]>::to_vec),
+        };
+        Ok((envelope, options))
+    }
+
+    /// A part of what the relay added (RFC 3046).
+    pub(super) fn relay_sub_option(&self, number: u8) -> Option<&[u8]> {
+        sub_option(self.relay_agent.as_deref()?, number)
+    }
+}
+
+impl BootRequest {
+    /// Reads a packet. `ipxe_classes` are the user classes by which iPXE is known.
+    pub fn parse(packet: &[u8], ipxe_classes: &[String]) -> Result<Self, ParseError> {
+        let (envelope, options) = Envelope::read(packet)?;
+        if !matches!(
+            envelope.message_type,
+            MessageType::Discover | MessageType::Request | MessageType::Inform
+        ) {
+            return Err(ParseError::MessageType);
+        }
+        Self::read(envelope, &options, ipxe_classes)
+    }
+
+    /// What `options` say of a boot client.
+    pub(super) fn read(
+        envelope: Envelope,
+        options: &Options,
+        ipxe_classes: &[String],
+    ) -> Result<Self, ParseError> {
+        let arch = options.arch()?;
+        let uuid = match options.get(code::CLIENT_UUID) {
+            None => None,
+            Some(bytes) => Some(bytes.try_into().map_err(|_| ParseError::UuidLength)?),
+        };
+        Ok(Self {
+            envelope,
+            uuid,
             arch,
             kind: options.kind(ipxe_classes),
         })
@@ -156,8 +193,7 @@ impl BootRequest {
 
     /// The relay's name for the port that it heard the client on (RFC 3046 section 3.1).
     pub fn circuit_id(&self) -> Option<String> {
-        let agent = self.relay_agent.as_deref()?;
-        text_or_hex(sub_option(agent, code::CIRCUIT_ID)?)
+        text_or_hex(self.envelope.relay_sub_option(code::CIRCUIT_ID)?)
     }
 
     /// The machine's UUID as text; none when it is all zeros. The first three fields are little-endian, as SMBIOS has them.
@@ -173,7 +209,7 @@ impl BootRequest {
 }
 
 /// All options of a packet by number; parts of one option are joined (RFC 3396).
-struct Options(BTreeMap<u8, Vec<u8>>);
+pub(super) struct Options(BTreeMap<u8, Vec<u8>>);
 
 impl Options {
     fn read(packet: &[u8]) -> Self {
@@ -203,8 +239,14 @@ impl Options {
         }
     }
 
-    fn get(&self, code: u8) -> Option<&[u8]> {
+    pub(super) fn get(&self, code: u8) -> Option<&[u8]> {
         self.0.get(&code).map(Vec::as_slice)
+    }
+
+    /// The option as one address.
+    pub(super) fn address(&self, code: u8) -> Option<Ipv4Addr> {
+        let bytes: [u8; 4] = self.get(code)?.try_into().ok()?;
+        Some(bytes.into())
     }
 
     /// Option 93 is a list of which the first known number counts. Where it is missing or says

@@ -1,15 +1,27 @@
 //! The sockets of the DHCP side: 67 and 4011, always both, since UEFI clients that were offered
-//! boot service and find nobody on 4011 give up booting altogether.
+//! boot service and find nobody on 4011 give up booting altogether. On 67 answers a proxy, or a
+//! whole DHCP server.
 //!
 //! Answers come from memory; what happened is noted afterwards and without waiting. A bad packet
 //! is a debug line and a counter.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use dhcproto::v4::MessageType;
+use tokio::sync::mpsc;
+
 use crate::boot::FirstStage;
-use crate::dhcp::{Context, Decision, Destination, Ignored, Reply, Service, decide};
+use crate::dhcp::answer::BootInfo;
+use crate::dhcp::decide::{boot_info, sighting};
+use crate::dhcp::lease::{Handled, Place};
+use crate::dhcp::{
+    BootRequest, Context, Decision, Destination, Ignored, LeaseServer, Outgoing, Reply, Service,
+    decide,
+};
+use crate::mac::MacAddr;
 use crate::machine::{Event, Observer};
 use crate::net::{Arrival, NetError, PacketSocket};
 use crate::site::FirstStages;
@@ -52,6 +64,15 @@ pub struct DhcpSettings {
     pub http_port: u16,
 }
 
+/// What makes a whole DHCP server of a proxy.
+#[derive(Debug)]
+pub struct Leasing {
+    /// Who leases.
+    pub server: Arc<LeaseServer>,
+    /// Its answers that could not go at once.
+    pub answers: mpsc::Receiver<Outgoing>,
+}
+
 /// Both sockets, bound.
 #[derive(Debug)]
 pub struct DhcpServer {
@@ -60,6 +81,8 @@ pub struct DhcpServer {
     boot_server: PacketSocket,
     first_stages: FirstStages,
     observer: Observer,
+    leases: Option<Arc<LeaseServer>>,
+    answers: Option<mpsc::Receiver<Outgoing>>,
     ignored: AtomicU64,
 }
 
@@ -69,6 +92,7 @@ impl DhcpServer {
         settings: DhcpSettings,
         first_stages: FirstStages,
         observer: Observer,
+        leasing: Option<Leasing>,
     ) -> Result<Self, NetError> {
         let dhcp = PacketSocket::bind("DHCP", settings.ports.server, &settings.interfaces)?;
         let boot_server = PacketSocket::bind(
@@ -76,21 +100,36 @@ impl DhcpServer {
             settings.ports.boot_server,
             &settings.interfaces,
         )?;
+        let (leases, answers) = leasing
+            .map(|leasing| (leasing.server, leasing.answers))
+            .unzip();
         Ok(Self {
             settings,
             dhcp,
             boot_server,
             first_stages,
             observer,
+            leases,
+            answers,
             ignored: AtomicU64::new(0),
         })
     }
 
     /// Serves both sockets until dropped.
-    pub async fn run(self) {
+    pub async fn run(mut self) {
+        let answers = self.answers.take();
+        let late = async {
+            let Some(mut answers) = answers else {
+                return;
+            };
+            while let Some(Outgoing { reply, arrival }) = answers.recv().await {
+                self.send(&self.dhcp, reply, &arrival).await;
+            }
+        };
         tokio::join!(
             self.serve(&self.dhcp, Service::Dhcp),
-            self.serve(&self.boot_server, Service::BootServer)
+            self.serve(&self.boot_server, Service::BootServer),
+            late
         );
     }
 
@@ -109,8 +148,17 @@ impl DhcpServer {
                 continue;
             };
             let first_stage = self.first_stages.get();
-            match decide(packet, &self.context(service, &arrival, &first_stage)) {
-                Decision::Answer(reply) if !self.serves(&reply) => {
+            let context = self.context(service, &arrival, &first_stage);
+            if let (Service::Dhcp, Some(leases)) = (service, &self.leases) {
+                match self.lease(leases, packet, arrival, &context) {
+                    Ok(Handled::Send(reply)) => self.send(socket, *reply, &arrival).await,
+                    Ok(Handled::Done) => {}
+                    Err(reason) => self.ignore(reason, &arrival),
+                }
+                continue;
+            }
+            match decide(packet, &context) {
+                Decision::Answer(reply) if !self.serves(reply.mac, reply.event.as_ref()) => {
                     self.ignore(Ignored::Unknown, &arrival);
                 }
                 Decision::Answer(reply) => self.send(socket, *reply, &arrival).await,
@@ -135,11 +183,41 @@ impl DhcpServer {
         }
     }
 
+    /// Any client's packet, where there is no other DHCP server.
+    fn lease(
+        &self,
+        leases: &Arc<LeaseServer>,
+        packet: &[u8],
+        arrival: Arrival,
+        context: &Context<'_>,
+    ) -> Result<Handled, Ignored> {
+        let server = context.address;
+        let place = Place { arrival, server };
+        let subnets = self.first_stages.subnets();
+        leases.handle(
+            packet,
+            context.ipxe_user_classes,
+            &subnets,
+            place,
+            |client| self.boot_of(client, context),
+        )
+    }
+
+    /// What a boot client is told beside its lease: the file at once, and nothing where the site has
+    /// none for it.
+    fn boot_of(&self, client: &BootRequest, context: &Context<'_>) -> Option<BootInfo> {
+        let seen = sighting(client, context.link);
+        if !self.serves(client.envelope.mac, Some(&seen)) {
+            return None;
+        }
+        boot_info(client, MessageType::Ack, context).ok()
+    }
+
     /// Whether the machine is answered, as far as is known of it now.
-    fn serves(&self, reply: &Reply) -> bool {
+    fn serves(&self, mac: MacAddr, seen: Option<&Event>) -> bool {
         self.first_stages.may_serve(|| {
-            let mut subject = self.observer.subject(reply.mac);
-            if let Some(Event::DhcpDiscover { facts, .. }) = &reply.event {
+            let mut subject = self.observer.subject(mac);
+            if let Some(Event::DhcpDiscover { facts, .. }) = seen {
                 subject.facts.update(facts);
             }
             subject
@@ -163,7 +241,7 @@ impl DhcpServer {
                 tracing::info!(mac = %reply.mac, "boot options offered");
                 self.observer.note(reply.mac, event);
             }
-            None => tracing::info!(mac = %reply.mac, "boot file named"),
+            None => tracing::debug!(mac = %reply.mac, %to, "answered"),
         }
     }
 

@@ -7,6 +7,7 @@ mod api;
 mod assets;
 mod boot;
 mod configs;
+mod leases;
 mod listener;
 mod matchbox;
 mod problem;
@@ -16,6 +17,7 @@ mod site;
 mod tagged;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -23,6 +25,7 @@ use axum::http::HeaderValue;
 use axum::routing::{get, post};
 
 use crate::boot::Endpoint;
+use crate::dhcp::LeaseServer;
 use crate::machine::Registry;
 use crate::site::CurrentSite;
 
@@ -44,6 +47,8 @@ pub struct App {
     pub registry: Registry,
     /// Configs that scripts have named.
     pub issued: Issued,
+    /// Who leases addresses, if this server does.
+    pub leases: Option<Arc<LeaseServer>>,
     /// Our address as clients shall use it, when not the one that they reached us by.
     pub advertise: Option<Ipv4Addr>,
 }
@@ -76,6 +81,7 @@ pub fn routes(app: App, programs: BootPrograms) -> Router {
         .route("/machines/{mac}/report", post(reports::report))
         // What operators see.
         .route("/api/v1/site", get(site::status))
+        .route("/api/v1/leases", get(leases::list))
         .route("/api/v1/machines", get(api::list))
         .route("/api/v1/machines/{mac}", get(api::one))
         .route("/api/v1/machines/{mac}/explain", get(site::explain))

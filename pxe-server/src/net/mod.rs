@@ -2,5 +2,7 @@
 //! (IP_PKTINFO, ip(7)), so that an answer leaves the same way.
 
 mod packet_socket;
+mod subnet;
 
 pub use packet_socket::{Arrival, NetError, PacketSocket};
+pub use subnet::Net;

@@ -45,6 +45,8 @@ pub struct Arrival {
     pub local: Ipv4Addr,
     /// That interface.
     pub interface: u32,
+    /// Whether it was for everybody on the link.
+    pub broadcast: bool,
 }
 
 /// A UDP socket bound to every address.
@@ -115,6 +117,7 @@ impl PacketSocket {
                     from: SocketAddrV4::new(from.ip(), from.port()),
                     local: Ipv4Addr::from(u32::from_be(info.ipi_spec_dst.s_addr)),
                     interface: u32::try_from(info.ipi_ifindex).unwrap_or_default(),
+                    broadcast: info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr,
                 }));
             }
         }

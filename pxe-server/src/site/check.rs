@@ -12,7 +12,7 @@ use crate::mac::MacAddr;
 use crate::machine::Ticket;
 use crate::site::load::{is_name, value};
 use crate::site::pattern::Pattern;
-use crate::site::{Group, InstallImage, Site, SiteError};
+use crate::site::{DhcpMode, Group, InstallImage, Site, SiteError};
 
 pub(super) fn programs(programs: &Programs, path: &Path) -> Result<(), SiteError> {
     for name in programs.names() {
@@ -24,6 +24,14 @@ pub(super) fn programs(programs: &Programs, path: &Path) -> Result<(), SiteError
         }
         let file = programs.dir.join(name);
         std::fs::metadata(&file).map_err(|source| SiteError::Read { path: file, source })?;
+    }
+    Ok(())
+}
+
+pub(super) fn dhcp(site: &Site, path: &Path) -> Result<(), SiteError> {
+    if site.dhcp_mode == DhcpMode::Full && site.subnets.is_empty() {
+        let reason = "`dhcp`: `mode: full` leases addresses, and there are no `subnets`";
+        return Err(value(path, reason));
     }
     Ok(())
 }

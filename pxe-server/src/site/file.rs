@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::site::subnets::DhcpFile;
 use crate::site::{SiteError, UnknownMachines};
 
 /// Largest site file that is read, bytes.
@@ -45,21 +46,6 @@ impl Default for IpxeFile {
             bios: Some("undionly.kpxe".to_owned()),
             uefi_x64: Some("snponly.efi".to_owned()),
             uefi_arm64: None,
-        }
-    }
-}
-
-/// DHCP side of the site.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub(super) struct DhcpFile {
-    pub(super) ipxe_user_classes: Vec<String>,
-}
-
-impl Default for DhcpFile {
-    fn default() -> Self {
-        Self {
-            ipxe_user_classes: vec!["iPXE".to_owned()],
         }
     }
 }

@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::file::{DhcpFile, IpxeFile};
-use super::{CurrentSite, SiteError, UnknownMachines, check};
+use super::file::IpxeFile;
+use super::{CurrentSite, DhcpMode, SiteError, UnknownMachines, check, subnets};
 use crate::boot::{FirstStage, Programs};
+use crate::dhcp::Subnets;
 use crate::machine::Subject;
 
 /// Boot programs, and whom they are for.
@@ -21,7 +22,7 @@ pub enum FirstStages {
 impl FirstStages {
     /// Boot programs as Debian's `ipxe` package has them, for every machine.
     pub fn packaged() -> Self {
-        let first_stage = first_stage(IpxeFile::default(), DhcpFile::default(), PathBuf::new());
+        let first_stage = first_stage(IpxeFile::default(), subnets::ipxe(), PathBuf::new());
         Self::Fixed(Arc::new(first_stage))
     }
 
@@ -39,6 +40,22 @@ impl FirstStages {
         }
     }
 
+    /// The subnets that addresses are leased in.
+    pub fn subnets(&self) -> Arc<Subnets> {
+        match self {
+            Self::Site(site) => site.get().subnets.clone(),
+            Self::Fixed(_) => Arc::default(),
+        }
+    }
+
+    /// Whether and how the site wants DHCP to be served.
+    pub fn dhcp_mode(&self) -> DhcpMode {
+        match self {
+            Self::Site(site) => site.get().dhcp_mode,
+            Self::Fixed(_) => DhcpMode::default(),
+        }
+    }
+
     /// Whether the machine is answered, as far as is known of it now.
     pub fn may_serve(&self, subject: impl FnOnce() -> Subject) -> bool {
         match self {
@@ -52,7 +69,11 @@ impl FirstStages {
 }
 
 /// What `ipxe` and `dhcp` of a site in `dir` ask for.
-pub(super) fn first_stage(ipxe: IpxeFile, dhcp: DhcpFile, dir: PathBuf) -> FirstStage {
+pub(super) fn first_stage(
+    ipxe: IpxeFile,
+    ipxe_user_classes: Vec<String>,
+    dir: PathBuf,
+) -> FirstStage {
     FirstStage {
         programs: Programs {
             dir: dir.join(&ipxe.dir),
@@ -60,6 +81,6 @@ pub(super) fn first_stage(ipxe: IpxeFile, dhcp: DhcpFile, dir: PathBuf) -> First
             uefi_x64: ipxe.uefi_x64,
             uefi_arm64: ipxe.uefi_arm64,
         },
-        ipxe_user_classes: dhcp.ipxe_user_classes,
+        ipxe_user_classes,
     }
 }

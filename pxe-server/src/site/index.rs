@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::pattern::{Net, Pattern, Value};
+use super::pattern::{Pattern, Value};
 use super::selector::{Condition, Field, Known, Selector, Specificity};
 use crate::machine::Subject;
+use crate::net::Net;
 
 /// Most ties that are told of, and pairs of groups that are compared to find them.
 const MAX_TIES: usize = 50;

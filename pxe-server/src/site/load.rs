@@ -11,6 +11,7 @@ use crate::site::file::{self, SiteFile};
 use crate::site::first_stage::first_stage;
 use crate::site::index::Index;
 use crate::site::render::Rendering;
+use crate::site::subnets::DhcpFile;
 use crate::site::{Metadata, Site, SiteError, Warning, check, config, template};
 
 impl Site {
@@ -25,12 +26,24 @@ impl Site {
         let site_path = dir.join("site.yaml");
         let site_file: SiteFile = file::read_yaml(&site_path)?;
         let media_dir = dir.join(&site_file.media);
+        let DhcpFile {
+            mode: dhcp_mode,
+            ipxe_user_classes,
+            subnets,
+        } = site_file.dhcp;
+        let groups = load_all(&dir.join("groups"))?;
         let mut site = Self {
             manifest: load_manifest(&media_dir)?,
             media_dir,
-            first_stage: Arc::new(first_stage(site_file.ipxe, site_file.dhcp, dir.to_owned())),
+            first_stage: Arc::new(first_stage(
+                site_file.ipxe,
+                ipxe_user_classes,
+                dir.to_owned(),
+            )),
+            dhcp_mode,
+            subnets: subnets.with_reservations(dir, &groups)?,
             profiles: load_all(&dir.join("profiles"))?,
-            groups: load_all(&dir.join("groups"))?,
+            groups,
             index: Index::default(),
             configs: BTreeMap::new(),
             rendering: Rendering::load(&dir.join("configs"))?,
@@ -39,6 +52,7 @@ impl Site {
             warnings: Vec::new(),
         };
         check::programs(&site.first_stage.programs, &site_path)?;
+        check::dhcp(&site, &site_path)?;
         load_configs(dir, &mut site)?;
         check::profiles(dir, &site)?;
         check::groups(dir, &site)?;

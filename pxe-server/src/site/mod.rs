@@ -15,6 +15,7 @@ mod load;
 mod pattern;
 mod render;
 mod selector;
+mod subnets;
 mod template;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use embed::manifest::Manifest;
 use serde::Deserialize;
 
 use crate::boot::{ConfigDelivery, FirstStage};
+use crate::dhcp::Subnets;
 use crate::machine::Subject;
 use index::Index;
 use render::Rendering;
@@ -37,6 +39,7 @@ pub use explain::{Chosen, Explanation, GroupVerdict, Verdict};
 pub use first_stage::FirstStages;
 pub use render::SampleConfig;
 pub use selector::Selector;
+pub use subnets::{Addresses, DhcpMode, MachineAddress};
 
 /// A whole site.
 #[derive(Clone, Debug)]
@@ -56,6 +59,10 @@ pub struct Site {
     pub configs: BTreeMap<String, Arc<ReadyConfig>>,
     rendering: Rendering,
     no_metadata: Metadata,
+    /// Whether and how DHCP is served.
+    pub dhcp_mode: DhcpMode,
+    /// What is leased, with what is reserved for single machines.
+    pub subnets: Arc<Subnets>,
     /// What machines get that no group matches.
     pub unknown_machines: UnknownMachines,
     /// What deserves a look without being wrong.
@@ -154,6 +161,9 @@ pub struct Group {
     /// Values for the template, over those of the profile.
     #[serde(default)]
     pub metadata: Metadata,
+    /// Addresses that machines keep.
+    #[serde(default)]
+    pub addresses: Addresses,
 }
 
 /// The group and profile that a machine gets.

@@ -8,6 +8,7 @@ use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
 use crate::boot::Arch;
 use crate::mac::MacAddr;
+use crate::net::Net;
 
 /// What a fact is compared with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,45 +19,6 @@ pub(super) enum Pattern {
     Prefix(String),
     /// Every address in this subnet.
     Net(Net),
-}
-
-/// An IPv4 subnet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Net {
-    /// First address.
-    pub(super) first: u32,
-    /// Bits that addresses have in common, 0 to 32.
-    pub(super) bits: u8,
-}
-
-impl Net {
-    /// The first address of the subnet of so many bits that `address` is in.
-    pub(super) fn first_of(address: u32, bits: u8) -> u32 {
-        address & u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0)
-    }
-
-    fn contains(self, address: u32) -> bool {
-        Self::first_of(address, self.bits) == self.first
-    }
-
-    fn parse(text: &str) -> Result<Self, String> {
-        let (address, bits) = text.split_once('/').unwrap_or((text, "32"));
-        let address: Option<Ipv4Addr> = address.parse().ok();
-        let bits: Option<u8> = bits.parse().ok().filter(|bits| *bits <= 32);
-        let (Some(address), Some(bits)) = (address, bits) else {
-            return Err(format!(
-                "`{text}` is not a subnet; one is written 10.1.0.0/16"
-            ));
-        };
-        let first = Self::first_of(address.into(), bits);
-        if first != u32::from(address) {
-            let meant = Ipv4Addr::from(first);
-            return Err(format!(
-                "`{text}` is within a subnet; the subnet is {meant}/{bits}"
-            ));
-        }
-        Ok(Self { first, bits })
-    }
 }
 
 /// A fact as it is compared.
@@ -72,7 +34,7 @@ impl std::fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Text(text) => f.write_str(text),
-            Self::Address(address) => Ipv4Addr::from(*address).fmt(f),
+            Self::Address(address) => write!(f, "{}", Ipv4Addr::from(*address)),
         }
     }
 }
@@ -128,7 +90,7 @@ impl std::fmt::Display for Pattern {
         match self {
             Self::Exact(text) => f.write_str(text),
             Self::Prefix(text) => write!(f, "{text}*"),
-            Self::Net(net) => write!(f, "{}/{}", Ipv4Addr::from(net.first), net.bits),
+            Self::Net(net) => write!(f, "{net}"),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Where machines and their events are kept.
 //!
 //! [`MachineStore`] is the whole surface: what a commit took is durable when it returns, or the
-//! commit failed as a whole. `embedded` is one file in the state directory.
+//! commit failed as a whole. `embedded` is one file in the state directory. [`LeaseStore`] is the same
+//! for leases, in a file of its own.
 
 mod embedded;
+mod leases;
 
 use std::path::PathBuf;
 
@@ -11,6 +13,7 @@ use crate::mac::MacAddr;
 use crate::machine::{Machine, Record};
 
 pub use embedded::Embedded;
+pub use leases::{LeaseStore, Leases};
 
 /// How many events are kept for each machine; older ones go.
 pub const TIMELINE_EVENTS: u64 = 1000;
@@ -66,6 +69,15 @@ pub enum StoreError {
     Damaged {
         /// The machine's address as a number.
         mac: u64,
+        /// Cause.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A stored lease does not have the expected form.
+    #[error("the stored lease of {address} is damaged")]
+    DamagedLease {
+        /// The address.
+        address: std::net::Ipv4Addr,
         /// Cause.
         #[source]
         source: serde_json::Error,

@@ -2,7 +2,7 @@
 //! whatever.
 
 mod facts;
-mod packets;
+pub(in crate::dhcp) mod packets;
 
 use dhcproto::Decodable as _;
 use dhcproto::v4::{DhcpOption, Message, OptionCode};

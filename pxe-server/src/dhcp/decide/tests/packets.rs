@@ -1,14 +1,14 @@
 //! What firmware sends, built option by option.
 
-pub(super) const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
-pub(super) const UUID: [u8; 17] = [
+pub(in crate::dhcp) const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
+pub(in crate::dhcp) const UUID: [u8; 17] = [
     0, 0x33, 0x22, 0x11, 0, 0x55, 0x44, 0x77, 0x66, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff,
 ];
-pub(super) const DISCOVER: u8 = 1;
-pub(super) const REQUEST: u8 = 3;
+pub(in crate::dhcp) const DISCOVER: u8 = 1;
+pub(in crate::dhcp) const REQUEST: u8 = 3;
 
 /// A client's packet: fixed header as firmware fills it, then `options`.
-pub(super) fn packet(options: &[(u8, &[u8])]) -> Vec<u8> {
+pub(in crate::dhcp) fn packet(options: &[(u8, &[u8])]) -> Vec<u8> {
     let mut packet = vec![1, 1, 6, 0, 0xde, 0xad, 0xbe, 0xef, 0, 4, 0x80, 0];
     packet.resize(28, 0);
     packet.extend_from_slice(&MAC);
@@ -23,7 +23,7 @@ pub(super) fn packet(options: &[(u8, &[u8])]) -> Vec<u8> {
 }
 
 /// DISCOVER as OVMF sends it by PXE (arch 7), in its order of options.
-pub(super) fn ovmf(message_type: u8) -> Vec<u8> {
+pub(in crate::dhcp) fn ovmf(message_type: u8) -> Vec<u8> {
     packet(&[
         (53, &[message_type]),
         (57, &[0x05, 0xc0]),
@@ -42,7 +42,7 @@ pub(super) fn ovmf(message_type: u8) -> Vec<u8> {
 }
 
 /// DISCOVER of the iPXE ROM that QEMU's cards carry on a BIOS machine.
-pub(super) fn ipxe_rom(features: &[u8]) -> Vec<u8> {
+pub(in crate::dhcp) fn ipxe_rom(features: &[u8]) -> Vec<u8> {
     packet(&[
         (53, &[DISCOVER]),
         (57, &[0x05, 0xc0]),
@@ -61,11 +61,11 @@ pub(super) fn ipxe_rom(features: &[u8]) -> Vec<u8> {
 }
 
 /// Bus ID, then features: http, iSCSI, tftp, DNS.
-pub(super) const FEATURES: &[u8] = &[
+pub(in crate::dhcp) const FEATURES: &[u8] = &[
     0xb1, 5, 1, 0x1a, 0xf4, 0x10, 0, 0x13, 1, 1, 0x11, 1, 1, 0x15, 1, 1, 0x17, 1, 1,
 ];
 
-pub(super) fn bios_rom() -> Vec<u8> {
+pub(in crate::dhcp) fn bios_rom() -> Vec<u8> {
     packet(&[
         (53, &[DISCOVER]),
         (97, &UUID),

@@ -1,0 +1,26 @@
+//! Addresses for networks that have no DHCP server (RFC 2131, 2132, 3046, 3527, 6842).
+//!
+//! `subnet` is what may be given out, `room` who has what in one subnet, `table` all of them: pure,
+//! told the time. `request` reads, `decide` judges, `answer` writes packets; `clock` is time that
+//! never goes back, `probe` asks whether an address is in use, `keeper` makes leases durable before
+//! they are acknowledged, and `server` puts these together.
+
+mod answer;
+mod binding;
+mod clock;
+mod decide;
+mod keeper;
+mod probe;
+mod request;
+mod room;
+mod server;
+mod subnet;
+mod table;
+
+pub use binding::{Binding, Holder, LeaseRecord, Moment};
+pub use decide::NoLease;
+pub use keeper::Outgoing;
+pub use server::LeaseServer;
+pub(super) use server::{Handled, Place};
+pub use subnet::{Range, Reservation, Subnet, SubnetError, SubnetParts, Subnets};
+pub use table::SubnetState;

@@ -1,0 +1,71 @@
+//! What a running server looks at again and again: the site's files and operators' requests.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::machine::{Registry, waiting_requests};
+use crate::site::Watch;
+
+/// How often the site's files are looked at.
+const SITE_POLL: Duration = Duration::from_secs(1);
+/// How often operators' requests are looked for.
+const REQUEST_POLL: Duration = Duration::from_millis(250);
+
+/// Takes up changes of the site's files, and reads them again on SIGHUP.
+pub(super) async fn watch_site(mut watch: Watch) {
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => {
+            tracing::warn!(%error, "listening for SIGHUP; the site's changes are not taken up");
+            return;
+        }
+    };
+    loop {
+        let asked = tokio::select! {
+            _ = hangup.recv() => true,
+            () = tokio::time::sleep(SITE_POLL) => false,
+        };
+        let looked = tokio::task::spawn_blocking(move || {
+            watch.look(asked);
+            watch
+        });
+        match looked.await {
+            Ok(same) => watch = same,
+            Err(error) => {
+                tracing::error!(%error, "watching the site has ended");
+                return;
+            }
+        }
+    }
+}
+
+/// Carries out operators' requests as they appear.
+pub(super) async fn watch_requests(state: PathBuf, registry: Registry) {
+    loop {
+        tokio::time::sleep(REQUEST_POLL).await;
+        carry_out_requests(&state, &registry).await;
+    }
+}
+
+pub(super) async fn carry_out_requests(state: &Path, registry: &Registry) {
+    let requests = match waiting_requests(state) {
+        Ok(requests) => requests,
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "reading requests");
+            return;
+        }
+    };
+    for (path, request) in requests {
+        let (mac, wish) = (request.mac, request.wish.clone());
+        if let Err(error) = registry.carry_out(request).await {
+            tracing::error!(%mac, %error, ?wish, "a request waits");
+            continue;
+        }
+        tracing::info!(%mac, ?wish, "carried out");
+        if let Err(error) = std::fs::remove_file(&path) {
+            tracing::warn!(%error, path = %path.display(), "removing a request that is carried out");
+        }
+    }
+}
