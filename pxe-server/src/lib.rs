@@ -3,7 +3,7 @@
 //!
 //! Decisions (`dhcp`, `tftp`, `boot`, `machine`) are pure and apart from the sockets; the site
 //! (`site`, or a `matchbox` directory) is what the operator wants, the store (`store`) what has happened; `http` is where
-//! machines and operators ask. [`cli::run`] is the command.
+//! machines and operators ask; `storm` is the other end, simulated. [`cli::run`] is the command.
 
 pub mod boot;
 pub mod cli;
@@ -16,6 +16,7 @@ pub mod net;
 pub mod server;
 pub mod site;
 pub mod store;
+pub mod storm;
 pub mod tftp;
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod hints;
 mod logging;
 mod reinstall;
 mod serve;
+mod storm;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,6 +38,8 @@ enum Command {
     Claim(claim::ClaimArgs),
     /// Allow one more install of a machine
     Reinstall(reinstall::ReinstallArgs),
+    /// Boot many simulated machines from a server, and tell how it did
+    Storm(storm::StormArgs),
 }
 
 /// Where the site and its state are.
@@ -73,6 +76,7 @@ pub fn run() -> ExitCode {
         Command::Claim(args) => claim::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Reinstall(args) => reinstall::run(&args),
+        Command::Storm(args) => storm::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,8 @@
 mod fixture;
 
 #[cfg(test)]
+mod cable;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod crash;
@@ -16,8 +18,12 @@ mod groups;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod lease;
+#[cfg(test)]
 mod matchbox;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod storm;
 #[cfg(test)]
 mod tftp;
