@@ -33,6 +33,8 @@ pub mod karg {
     pub const FIRSTBOOT: &str = "ignition.firstboot";
     /// Ignition's platform (`metal`, `qemu`, …).
     pub const PLATFORM: &str = "ignition.platform.id";
+    /// The deployment that an OSTree system boots, see [`crate::ostree`].
+    pub const OSTREE: &str = "ostree";
 }
 
 /// Paths inside an initrd (relative, as cpio members are named).
@@ -67,6 +69,8 @@ pub mod initrd {
     pub const NETWORK_DIR: &str = "etc/coreos-firstboot-network";
     /// Feature flags of the live system (JSON), see [`super::iso::FEATURES`].
     pub const FEATURES: &str = "etc/coreos/features.json";
+    /// The program that makes a deployment of an OSTree system the root.
+    pub const OSTREE_PREPARE_ROOT: &str = "usr/lib/ostree/ostree-prepare-root";
 }
 
 /// Paths in the running live system.
@@ -79,6 +83,8 @@ pub mod run {
     pub const OSMET_DIR: &str = "/run/coreos-installer/osmet";
     /// OSTree repository of the running system, whose objects osmet files name.
     pub const OSTREE_REPO: &str = "/sysroot/ostree/repo";
+    /// Physical root of a live OSTree system, before the deployment in it becomes the root.
+    pub const PHYSICAL_ROOT: &str = "/run/coreos-live/sysroot";
     /// Directory of installer config files (YAML, lexical order).
     pub const INSTALLER_D: &str = "/etc/coreos/installer.d";
     /// Hex sha512 of the config bytes that Ignition was given, and a newline.

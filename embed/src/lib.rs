@@ -24,6 +24,7 @@ pub mod mbr;
 pub mod medium;
 pub mod network;
 pub mod osmet;
+pub mod ostree;
 pub mod progress;
 pub mod report;
 pub mod schema;

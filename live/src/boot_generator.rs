@@ -45,7 +45,7 @@ pub fn write_units(situation: Situation<'_>, dirs: &Dirs) -> io::Result<()> {
 fn disk(kargs: &Kargs, units: &UnitDir) -> io::Result<()> {
     units.unit("boot.mount", &boot_mount())?;
     units.require("local-fs.target", "boot.mount", &units.path("boot.mount"))?;
-    units.unit("coreos-growfs.service", GROWFS)?;
+    units.unit("coreos-growfs.service", &growfs(kargs))?;
     units.want(
         "local-fs.target",
         "coreos-growfs.service",
@@ -104,19 +104,20 @@ fn boot_mount() -> String {
     )
 }
 
-/// systemd 252 has no static unit for this.
-const GROWFS: &str = "\
-[Unit]
-Description=Grow the root file system to its partition
-DefaultDependencies=no
-After=systemd-remount-fs.service
-Before=local-fs.target shutdown.target
-Conflicts=shutdown.target
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/lib/systemd/systemd-growfs /
-";
+/// systemd 252 has no static unit for this. The root of an OSTree system is a directory of what is
+/// mounted on `/sysroot`, or an overlay over it.
+fn growfs(kargs: &Kargs) -> String {
+    let root = match kargs.last(karg::OSTREE) {
+        Some(_) => "/sysroot",
+        None => "/",
+    };
+    format!(
+        "[Unit]\nDescription=Grow the root file system to its partition\nDefaultDependencies=no\n\
+         After=systemd-remount-fs.service\nBefore=local-fs.target shutdown.target\n\
+         Conflicts=shutdown.target\n\
+         [Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/lib/systemd/systemd-growfs {root}\n"
+    )
+}
 
 fn autologin(arguments: &str) -> String {
     format!(
@@ -180,6 +181,17 @@ mod tests {
             "normal/local-fs.target.wants/coreos-growfs.service -> "
         ));
         assert!(!has(&units, "normal/multi-user.target.wants"));
+    }
+
+    #[test]
+    fn file_system_that_grows_is_the_physical_root() {
+        let grown = |kargs: &str| {
+            let units = run(kargs, false, false);
+            let unit = units.iter().find(|line| line.contains("systemd-growfs"));
+            unit.unwrap().lines().last().unwrap().to_owned()
+        };
+        assert!(grown("root=LABEL=root").ends_with("systemd-growfs /"));
+        assert!(grown("ostree=/ostree/boot.1/os/0a1b/0").ends_with("systemd-growfs /sysroot"));
     }
 
     #[test]

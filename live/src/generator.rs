@@ -7,7 +7,9 @@ use std::path::Path;
 
 use embed::contract::karg;
 use embed::kargs::Kargs;
+use embed::ostree::BootLink;
 
+use crate::ostree;
 use crate::rootfs::Source;
 use crate::unit_files::{UnitDir, installed};
 
@@ -18,6 +20,8 @@ pub struct Boot {
     pub root: Root,
     /// Whether Ignition provisions this boot.
     pub first: bool,
+    /// The deployment that becomes the root of an OSTree system.
+    pub ostree: Option<BootLink>,
 }
 
 /// Where a boot's root comes from.
@@ -41,6 +45,8 @@ impl Boot {
         Self {
             root,
             first: kargs.boolean(karg::FIRSTBOOT),
+            // One that is not understood here is left to ostree-prepare-root.
+            ostree: BootLink::of(kargs).ok().flatten(),
         }
     }
 
@@ -55,6 +61,11 @@ impl Boot {
                 "coreos-network-teardown.service",
             )?;
         }
+        if let Some(link) = &self.ostree
+            && (self.first || self.is_live())
+        {
+            ostree::mount_var(link, units)?;
+        }
         match &self.root {
             Root::Disk if self.first => {
                 require("ignition-complete.target", "coreos-network.service")?;
@@ -64,9 +75,18 @@ impl Boot {
             Root::Live(_) => {
                 require("initrd.target", "coreos-network.service")?;
                 require("initrd-root-fs.target", "coreos-rootfs.service")?;
-                require("initrd-root-fs.target", "coreos-live-root.service")
+                require("initrd-root-fs.target", "coreos-live-root.service")?;
+                match &self.ostree {
+                    Some(_) => ostree::mount_live_root(units),
+                    None => Ok(()),
+                }
             }
         }
+    }
+
+    /// Whether the root is a live one.
+    pub fn is_live(&self) -> bool {
+        matches!(self.root, Root::Live(_))
     }
 }
 
@@ -80,6 +100,9 @@ impl fmt::Display for Boot {
             Root::Live(Some(Source::Initrd)) => f.write_str("live, rootfs from a second initrd")?,
             Root::Live(Some(Source::Url(url))) => write!(f, "live, rootfs from {url}")?,
             Root::Live(None) => f.write_str("live, no rootfs named")?,
+        }
+        if let Some(link) = &self.ostree {
+            write!(f, ", OSTree deployment {}", link.path())?;
         }
         f.write_str(if self.first {
             ", first boot"
@@ -151,6 +174,43 @@ mod tests {
     }
 
     #[test]
+    fn ostree_system_gets_its_var_while_ignition_runs_and_live_its_physical_root() {
+        const LINK: &str = "ostree=/ostree/boot.1/os/0a1b/0";
+        let written = |kargs: &str, live| {
+            let dir = tempfile::tempdir().unwrap();
+            run(&Kargs::parse(kargs), live, dir.path()).unwrap();
+            listing(dir.path())
+        };
+        let has = |units: &[String], start: &str| units.iter().any(|line| line.starts_with(start));
+        let first = written(&format!("ignition.firstboot {LINK}"), false);
+        assert!(has(
+            &first,
+            "initrd-root-fs.target.requires/sysroot-var.mount -> "
+        ));
+        assert!(!has(&first, "sysroot.mount"), "{first:?}");
+        assert!(!has(&written(LINK, false), "sysroot-var.mount"));
+        let live = written(&format!("ignition.firstboot {LINK}"), true);
+        for unit in [
+            "sysroot.mount",
+            "sysroot-var.mount",
+            "ostree-prepare-root.service",
+        ] {
+            let link = format!("initrd-root-fs.target.requires/{unit} -> ");
+            assert!(has(&live, &link), "{unit} in {live:?}");
+        }
+        assert!(has(
+            &live,
+            "sysroot.mount: [Unit]\nDescription=Physical root of the live OSTree system\n"
+        ));
+        assert!(has(
+            &live,
+            "coreos-livepxe-rootfs.service.d/coreos.conf: [Unit]\nConditionPathExists=!/etc/coreos-live-initramfs\n"
+        ));
+        let other = written("ignition.firstboot ostree=/somewhere", true);
+        assert!(!has(&other, "sysroot"), "{other:?}");
+    }
+
+    #[test]
     fn the_log_line_says_what_was_decided() {
         let line = |kargs: &str, live, unpacked| {
             Boot::decide(&Kargs::parse(kargs), live, unpacked).to_string()
@@ -167,6 +227,10 @@ mod tests {
         assert_eq!(
             line("", true, false),
             "live, no rootfs named, no first boot"
+        );
+        assert_eq!(
+            line("ostree=/ostree/boot.0/os/0a1b/0", false, false),
+            "disk, OSTree deployment ostree/boot.0/os/0a1b/0, no first boot"
         );
     }
 }

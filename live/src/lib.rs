@@ -21,6 +21,7 @@ pub mod memory;
 pub mod module;
 pub mod mount;
 pub mod network;
+pub mod ostree;
 pub mod report;
 pub mod rootfs;
 pub mod superblock;

@@ -47,6 +47,10 @@ fn rootfs(error: &RootfsError) -> Option<String> {
             "give the machine at least {} MiB more, or boot the ISO, which needs no copy in memory",
             error.missing().div_ceil(1024 * 1024)
         )),
+        RootfsError::Deployment { .. } => Some(format!(
+            "`{}=` of the kernel arguments and the rootfs must be of the same build",
+            karg::OSTREE
+        )),
         RootfsError::Discover(error) => discover(error),
         RootfsError::Fetch(error) => fetch(error),
         _ => None,

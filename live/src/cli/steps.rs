@@ -15,7 +15,9 @@ use crate::config::Given;
 use crate::console::Consoles;
 use crate::discover::{Devices, PATIENCE};
 use crate::unit_files::UnitDir;
-use crate::{config, failure, firstboot, generator, grow, install, module, network, rootfs};
+use crate::{
+    config, failure, firstboot, generator, grow, install, module, network, ostree, rootfs,
+};
 
 const SYSROOT: &str = "/sysroot";
 const ROOT_LABEL: &str = "root";
@@ -26,6 +28,9 @@ pub(super) fn is_live_initramfs() -> bool {
 
 pub(super) fn initramfs_generator(dir: &Path) -> anyhow::Result<()> {
     let boot = generator::run(&kargs()?, is_live_initramfs(), dir).context("writing units")?;
+    if boot.is_live() && boot.ostree.is_some() {
+        fs::write(ostree::LIVE_STAMP, "").context("marking a live OSTree system")?;
+    }
     log(&format!("boot from {boot}"));
     Ok(())
 }
@@ -77,7 +82,7 @@ pub(super) fn rootfs() -> anyhow::Result<()> {
 }
 
 pub(super) fn mount_root() -> anyhow::Result<()> {
-    let medium = rootfs::mount_root(Path::new(SYSROOT))?;
+    let medium = rootfs::mount_root(&kargs()?, Path::new(SYSROOT))?;
     Consoles::active().line(&format!(
         "live system {} {}",
         medium.image.name, medium.image.version

@@ -107,6 +107,15 @@ pub enum RootfsError {
     /// A mount failed.
     #[error(transparent)]
     Mount(#[from] MountError),
+    /// The deployment that the kernel arguments name is not there.
+    #[error("the image has no OSTree deployment /{link}")]
+    Deployment {
+        /// The link that leads to it.
+        link: String,
+        /// Reason.
+        #[source]
+        source: io::Error,
+    },
     /// A document in the initramfs is damaged.
     #[error("bad /{}", initrd::LIVE_IMAGE)]
     Image(#[source] serde_json::Error),

@@ -2,18 +2,22 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use embed::contract::{initrd, run};
+use embed::kargs::Kargs;
 use embed::medium::{LiveImage, LiveMedium};
+use embed::ostree::BootLink;
 
 use super::archive::locate_squashfs;
 use super::{ARCHIVE, RootfsError, initramfs_version, read_text};
 use crate::superblock::{self, Kind};
-use crate::{module, mount, table};
+use crate::{module, mount, ostree, table};
 
-/// Mounts the root of the obtained rootfs on `sysroot` and writes down what was booted.
-pub fn mount_root(sysroot: &Path) -> Result<LiveMedium, RootfsError> {
+/// Mounts the root of the obtained rootfs on `sysroot` and writes down what was booted. Where `kargs`
+/// name the deployment of an OSTree system, the root is only the physical one and stays aside; a
+/// unit of [`ostree`] takes it to `sysroot`.
+pub fn mount_root(kargs: &Kargs, sysroot: &Path) -> Result<LiveMedium, RootfsError> {
     let live = Path::new(run::LIVE_DIR);
     let archive = Path::new(ARCHIVE);
     let squashfs = locate_squashfs(archive, &initramfs_version()?)?;
@@ -35,18 +39,34 @@ pub fn mount_root(sysroot: &Path) -> Result<LiveMedium, RootfsError> {
     mount_image_root(&medium, &live.join("root"))?;
     let layer = live.join("rw");
     mount::memory(&layer, None)?;
+    let link = BootLink::of(kargs).ok().flatten();
+    let target = match &link {
+        Some(_) => Path::new(run::PHYSICAL_ROOT),
+        None => sysroot,
+    };
     mount::overlay(
         &live.join("root"),
         &layer.join("upper"),
         &layer.join("work"),
-        sysroot,
+        target,
     )?;
-    module::graft(Path::new("/"), sysroot).map_err(|source| RootfsError::Io {
+    let root = match &link {
+        Some(link) => deployment(target, link)?,
+        None => target.to_owned(),
+    };
+    module::graft(Path::new("/"), &root).map_err(|source| RootfsError::Io {
         path: Path::new("/").join(initrd::MODULE),
         source,
     })?;
     write_medium(&medium)?;
     Ok(medium)
+}
+
+fn deployment(physical: &Path, link: &BootLink) -> Result<PathBuf, RootfsError> {
+    ostree::deployment(physical, link).map_err(|source| RootfsError::Deployment {
+        link: link.path().to_owned(),
+        source,
+    })
 }
 
 pub(super) fn mount_image_root(medium: &LiveMedium, target: &Path) -> Result<(), RootfsError> {
