@@ -8,6 +8,7 @@ use std::path::Path;
 use embed::contract::initrd as names;
 use embed::initrd::{Archive, InitrdError};
 use embed::medium::LiveImage;
+use embed::ostree::BootLink;
 use embed::stream_hash::StreamHash;
 use serde::Serialize;
 use serde_json::json;
@@ -28,6 +29,9 @@ pub enum InitramfsError {
     /// An initramfs that cannot run live.
     #[error("the image's initramfs has no `{program}`, so it cannot run live", program = names::LIVE_PROGRAM)]
     NoLiveProgram,
+    /// An initramfs that cannot make the deployment of its OSTree system the root.
+    #[error("the image boots an OSTree deployment, and its initramfs has no `{program}`", program = names::OSTREE_PREPARE_ROOT)]
+    NoPrepareRoot,
     /// The live module cannot be added.
     #[error("cannot make the image's initramfs a live one")]
     Module(#[source] ModuleError),
@@ -68,16 +72,29 @@ pub fn take(
     Ok(survey)
 }
 
-/// Makes the initramfs in `out`, which `survey` describes, one that can run live: nothing to do for
-/// one with the live program, else the live module at `module` is appended. `kernel` and `os` are
-/// what it belongs to.
+/// What an initramfs belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Whole<'a> {
+    /// The kernel.
+    pub kernel: &'a [u8],
+    /// The image.
+    pub os: &'a OsImage,
+    /// The deployment in it that is the root of an OSTree system.
+    pub deployment: Option<&'a BootLink>,
+}
+
+/// Makes the initramfs in `out`, which `survey` describes and which belongs to `whole`, one that can
+/// run live: nothing to do for one with the live program, else the live module at `module` is
+/// appended.
 pub fn make_live(
     out: &mut File,
     survey: &Survey,
     module: Option<&Path>,
-    kernel: &[u8],
-    os: &OsImage,
+    whole: Whole<'_>,
 ) -> Result<(), InitramfsError> {
+    if whole.deployment.is_some() && !survey.makes_deployments() {
+        return Err(InitramfsError::NoPrepareRoot);
+    }
     if survey.is_live() {
         return Ok(());
     }
@@ -87,8 +104,9 @@ pub fn make_live(
         return Err(InitramfsError::Module(ModuleError::Unfit { lacks }));
     }
     let archive = LiveModule::read(path).and_then(|module| {
-        let release = kernel_release(kernel).ok_or(ModuleError::NoRelease)?;
-        let kernel = KernelModules::missing(&module, survey, &release, os)?;
+        let release = kernel_release(whole.kernel).ok_or(ModuleError::NoRelease)?;
+        let root = || whole.os.root(whole.deployment);
+        let kernel = KernelModules::missing(&module, survey, &release, root)?;
         module.archive(survey, kernel)
     });
     let archive = archive.map_err(InitramfsError::Module)?;

@@ -8,17 +8,21 @@ use embed::kargs::Kargs;
 
 /// Arguments (bare or with a value) that describe an installed disk, or the first boot, and mean
 /// nothing or harm in a live system.
-const INSTALLED_ONLY: [&str; 9] = [
+const INSTALLED_ONLY: [&str; 8] = [
     "root",
     "rootflags",
     "rootfstype",
     "rw",
     "ro",
     "boot",
-    "ostree",
     karg::FIRSTBOOT,
     karg::PLATFORM,
 ];
+
+/// What the live system of an OSTree image needs. A deployment as composefs would be an overlay over
+/// an overlay over an overlay, which the kernel does not make; and the layer in memory keeps no
+/// labels, so that SELinux may only warn.
+const OSTREE_LIVE: [&str; 2] = ["ostree.prepare-root.composefs=0", "enforcing=0"];
 
 /// Characters that GRUB's script language gives a meaning of its own.
 const GRUB_SPECIAL: &[char] = &['$', ';', '&', '|', '<', '>', '{', '}', '\'', '"', '\\', '#'];
@@ -35,6 +39,9 @@ pub fn live_kargs(options: &str, added: &[String]) -> Result<Kargs, KargError> {
     let key = |word: &str| word.split_once('=').map_or(word, |pair| pair.0).to_owned();
     // A word that starts with `$` is a variable of the installed system's boot loader.
     kargs.retain(|word| !word.starts_with('$') && !INSTALLED_ONLY.contains(&key(word).as_str()));
+    if kargs.last(karg::OSTREE).is_some() {
+        OSTREE_LIVE.iter().for_each(|&word| kargs.push(word));
+    }
     kargs.push(karg::FIRSTBOOT);
     kargs.push(format!("{}=metal", karg::PLATFORM));
     for text in added {
@@ -61,10 +68,21 @@ mod tests {
     #[test]
     fn installed_root_goes_and_consoles_stay_in_order() {
         let options = "root=LABEL=root rw $ignition_firstboot ignition.platform.id=qemu console=tty0 \
-            console=ttyS0,115200n8 rootflags=x mitigations=auto,nosmt ostree=/ostree/boot.1/x";
+            console=ttyS0,115200n8 rootflags=x mitigations=auto,nosmt";
         let want = "console=tty0 console=ttyS0,115200n8 mitigations=auto,nosmt ignition.firstboot \
             ignition.platform.id=metal quiet a=b";
         assert_eq!(text(options, &["quiet a=b"]).unwrap(), want);
+    }
+
+    #[test]
+    fn deployment_stays_and_is_one_that_a_layer_in_memory_can_be_put_over() {
+        let link = "ostree=/ostree/boot.1/os/0a1b/0";
+        let want = format!(
+            "{link} ostree.prepare-root.composefs=0 enforcing=0 ignition.firstboot \
+            ignition.platform.id=metal enforcing=1"
+        );
+        let options = format!("root=UUID=1 {link}");
+        assert_eq!(text(&options, &["enforcing=1"]).unwrap(), want);
     }
 
     #[test]

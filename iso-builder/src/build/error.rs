@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use embed::ostree::BootLinkError;
 use installer::sign::SignError;
 
 use super::PartsError;
@@ -62,11 +63,14 @@ pub enum BuildError {
         /// Machine of its kernel.
         found: String,
     },
-    /// A root that is not the top of its file system.
-    #[error("{image} is an OSTree deployment; its root is a directory of the root file system")]
-    OsTree {
+    /// An OSTree system that names its deployment in another way.
+    #[error("cannot tell which OSTree deployment {image} boots")]
+    Deployment {
         /// The image.
         image: PathBuf,
+        /// Why.
+        #[source]
+        source: BootLinkError,
     },
     /// A kernel argument that cannot be passed on.
     #[error("cannot put the kernel arguments into the boot menu")]

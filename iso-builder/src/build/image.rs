@@ -9,7 +9,7 @@ use embed::medium::LiveImage;
 use super::{BuildError, Builder, INITRAMFS, KERNEL, Live, ROOTFS, output};
 use crate::artifact;
 use crate::image::EfiLoader;
-use crate::initramfs;
+use crate::initramfs::{self, Whole};
 use crate::live_kargs::live_kargs;
 use crate::options::ImageSource;
 use crate::rootfs;
@@ -92,7 +92,7 @@ impl Builder<'_> {
         let boot_error = |source| self.boot_error(source);
         let boot = os.boot().map_err(boot_error)?;
         let entry = boot.entry().map_err(boot_error)?;
-        self.refuse_ostree(&entry)?;
+        let deployment = self.deployment(&entry)?;
         let kernel = boot.kernel(&entry).map_err(boot_error)?;
         let architecture = self.architecture(&kernel)?;
         let kernel_path = self.artifact(KERNEL);
@@ -106,8 +106,13 @@ impl Builder<'_> {
         let mut initramfs = opened.map_err(output(&path))?;
         let survey =
             initramfs::take(&boot, &entry, &mut initramfs).map_err(|e| self.initramfs(e))?;
+        let whole = Whole {
+            kernel: &kernel,
+            os: &os,
+            deployment: deployment.as_ref(),
+        };
         let module = from.live_module.as_deref();
-        initramfs::make_live(&mut initramfs, &survey, module, &kernel, &os)
+        initramfs::make_live(&mut initramfs, &survey, module, whole)
             .map_err(|e| self.initramfs(e))?;
         let source = self.name(&os, architecture);
         Ok(Extracted {

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use embed::kargs::Kargs;
 use embed::manifest::{Artifact, FORMAT, ImageArtifact, Manifest};
 use embed::medium::LiveImage;
+use embed::ostree::BootLink;
 use installer::cancel::Cancel;
 use installer::sign::Signer;
 use installer::verify::Trust;
@@ -40,8 +41,6 @@ const KERNEL: &str = "live-kernel";
 const INITRAMFS: &str = "live-initramfs.img";
 const ROOTFS: &str = "live-rootfs.img";
 const ISO: &str = "live.iso";
-/// Names the deployment of an OSTree system in its kernel arguments.
-const OSTREE: &str = "ostree";
 /// Digits of the image's digest that stand for a version that was not given.
 const VERSION_DIGITS: usize = 12;
 
@@ -247,15 +246,12 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// Refuses what the live system could not mount as its root.
-    fn refuse_ostree(&self, entry: &BlsEntry) -> Result<(), BuildError> {
-        let options = Kargs::parse(&entry.options);
-        match options.last(OSTREE) {
-            None => Ok(()),
-            Some(_) => Err(BuildError::OsTree {
-                image: self.options.source.path().to_owned(),
-            }),
-        }
+    /// The deployment that an OSTree system boots; `None` for another one.
+    fn deployment(&self, entry: &BlsEntry) -> Result<Option<BootLink>, BuildError> {
+        BootLink::of(&Kargs::parse(&entry.options)).map_err(|source| BuildError::Deployment {
+            image: self.options.source.path().to_owned(),
+            source,
+        })
     }
 
     /// Title of the menu entry.

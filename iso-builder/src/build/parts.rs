@@ -98,6 +98,7 @@ impl Builder<'_> {
             .boot()
             .and_then(|boot| boot.entry())
             .map_err(|source| self.boot_error(source))?;
+        self.deployment(&entry)?;
         image.architecture = architecture;
         Ok(Live {
             kargs: live_kargs(&entry.options, &self.options.live_kargs)

@@ -9,7 +9,7 @@ use installer::verify::VerifyError;
 use super::build::UsageError;
 use crate::build::{BuildError, PartsError};
 use crate::grub::AreaError;
-use crate::image::{BootError, EspError, ImageError};
+use crate::image::{BootError, EspError, ImageError, RootError};
 use crate::initramfs::InitramfsError;
 use crate::iso::{IsoError, VolumeIdError};
 use crate::live_kargs::KargError;
@@ -137,6 +137,9 @@ fn esp(error: &EspError) -> Option<&'static str> {
 
 fn initramfs(error: &InitramfsError) -> Option<&'static str> {
     match error {
+        InitramfsError::NoPrepareRoot => {
+            Some("build the image's initramfs with dracut's `ostree` module")
+        }
         InitramfsError::NoLiveProgram => Some(
             "write the live module with `coreos-live pack-module FILE` and name it with `--live-module`; or run `live/install.sh` on the OS tree before dracut, and add `coreos-metal`",
         ),
@@ -153,6 +156,10 @@ fn module(error: &ModuleError) -> Option<&'static str> {
         ModuleError::Architecture { .. } => {
             Some("write the module on a machine of the image's architecture")
         }
+        ModuleError::Root {
+            source: RootError::NoDeployment(_),
+            ..
+        } => Some("boot loader entry and root of the image do not belong together; build it again"),
         ModuleError::Root { .. } | ModuleError::NoKernelModule(_) => {
             Some("build the image's initramfs with these modules")
         }
@@ -162,8 +169,8 @@ fn module(error: &ModuleError) -> Option<&'static str> {
 
 fn build(error: &BuildError) -> Option<&'static str> {
     match error {
-        BuildError::OsTree { .. } => Some(
-            "media are made from images whose root partition is the root; an OSTree system publishes its own live media",
+        BuildError::Deployment { .. } => Some(
+            "its boot loader entry must name the deployment as `ostree admin deploy` writes it",
         ),
         _ => None,
     }

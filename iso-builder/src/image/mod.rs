@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use embed::digest::Sha256Digest;
 use embed::medium::LiveImage;
+use embed::ostree::BootLink;
 use installer::disk::Window;
 use installer::image::ImageFacts;
 use installer::verify::Verified;
@@ -126,9 +127,9 @@ impl OsImage {
         BootPartition::find(&self.partitions)
     }
 
-    /// Opens the root file system.
-    pub fn root(&self) -> Result<RootFiles, RootError> {
-        RootFiles::open(&self.partitions)
+    /// Opens the root file system; of an OSTree system, the `deployment` in it that is the root.
+    pub fn root(&self, deployment: Option<&BootLink>) -> Result<RootFiles, RootError> {
+        RootFiles::open(&self.partitions, deployment)
     }
 
     /// Reads the boot loader from the EFI system partition.

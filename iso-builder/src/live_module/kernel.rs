@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LiveModule, ModuleError, Survey};
-use crate::image::{OsImage, RootError, RootFiles};
+use crate::image::{RootError, RootFiles};
 
 /// Largest kernel module or index that is read, bytes.
 const MAX_FILE: u64 = 64 << 20;
@@ -50,12 +50,13 @@ pub fn kernel_release(kernel: &[u8]) -> Option<String> {
 }
 
 impl KernelModules {
-    /// What `module` needs and the initramfs of `survey` lacks, for the kernel `release`.
+    /// What `module` needs and the initramfs of `survey` lacks, for the kernel `release`, out of what
+    /// `open_root` opens.
     pub fn missing(
         module: &LiveModule,
         survey: &Survey,
         release: &str,
-        os: &OsImage,
+        open_root: impl FnOnce() -> Result<RootFiles, RootError>,
     ) -> Result<Self, ModuleError> {
         let there = Present::of(survey);
         let missing: Vec<(String, bool)> = module
@@ -67,7 +68,7 @@ impl KernelModules {
             let required = missing.iter().filter(|(_, required)| *required);
             required.map(|(name, _)| name.clone()).collect()
         };
-        let root = match os.root() {
+        let root = match open_root() {
             Ok(root) => root,
             // Drivers that some machine may need are no reason to fail.
             Err(_) if required().is_empty() => return Ok(Self::default()),

@@ -3,7 +3,7 @@
 //! has not, out of the image's root file system.
 //!
 //! What the initramfs has stays as it is: a path that it has is not written again. Exceptions are
-//! the indexes of its kernel modules, which must name the new ones, and [`REPLACED`].
+//! the indexes of its kernel modules, which must name the new ones, [`REPLACED`] and [`SILENCED`].
 
 mod kernel;
 mod survey;
@@ -30,8 +30,14 @@ const LIMITS: Limits = Limits {
     bytes: 1 << 30,
     entries: 10_000,
 };
-/// Of what an initramfs has: an identity baked into it would be that of all machines at once.
-const REPLACED: [&str; 1] = ["etc/machine-id"];
+/// Of what an initramfs has: an identity baked into it would be that of all machines at once, and
+/// another test for a live boot would look for another kind of medium.
+const REPLACED: [&str; 2] = ["etc/machine-id", "usr/bin/is-live-image"];
+/// Generators of other live parts, which would mount another root; taken out by a link to nothing
+/// (systemd.generator(7)).
+const SILENCED: [&str; 1] = ["usr/lib/systemd/system-generators/live-generator"];
+/// Where a file leads that systemd is not to run.
+const NOTHING: &str = "/dev/null";
 /// Place of the machine in an ELF header, and that of 64-bit x86 (System V ABI, chapter 4).
 const ELF_MACHINE: usize = 18;
 const EM_X86_64: [u8; 2] = [62, 0];
@@ -179,6 +185,9 @@ impl LiveModule {
         let is_new = |path: &str| !survey.has(path) || REPLACED.contains(&path);
         let own = self.nodes.iter().filter(|(path, _)| is_new(path));
         nodes.extend(own.map(|(path, node)| (path.as_str(), node)));
+        let nothing = Node::Link(NOTHING.to_owned());
+        let silenced = SILENCED.iter().filter(|path| survey.has(path));
+        nodes.extend(silenced.map(|path| (*path, &nothing)));
         let files: Vec<(String, Node)> = kernel
             .files
             .into_iter()

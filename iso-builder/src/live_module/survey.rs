@@ -73,6 +73,11 @@ impl Survey {
         NETWORK.iter().any(|path| self.has(path))
     }
 
+    /// Whether it can make a deployment of an OSTree system the root.
+    pub fn makes_deployments(&self) -> bool {
+        self.has(names::OSTREE_PREPARE_ROOT)
+    }
+
     /// What a live module needs of an initramfs and is not in this one.
     pub fn lacks(&self) -> Vec<&'static str> {
         let lacking = NEEDS

@@ -71,6 +71,44 @@ fn what_an_initramfs_has_stays_and_the_rest_is_appended() {
 }
 
 #[test]
+fn live_part_of_another_kind_is_silenced() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("module");
+    write(
+        &path,
+        &[
+            (names::LIVE_PROGRAM, b"#!/bin/sh"),
+            (names::KERNEL_MODULES, LIST),
+        ],
+    );
+    let module = LiveModule::read(&path).unwrap();
+    let links = |there: &[&str]| {
+        let archive = module.archive(&survey(there), KernelModules::default());
+        let mut links = Vec::new();
+        walk(archive.unwrap().as_slice(), LIMITS, |entry, data| {
+            let mut target = String::new();
+            data.read_to_string(&mut target).map_err(InitrdError::Io)?;
+            if entry.is_symlink() {
+                links.push((entry.name.clone(), target));
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+        .unwrap();
+        links
+    };
+    let ours = (
+        "usr/bin/is-live-image".to_owned(),
+        "/usr/libexec/coreos-live".to_owned(),
+    );
+    assert_eq!(links(&[]), std::slice::from_ref(&ours));
+    let generator = "usr/lib/systemd/system-generators/live-generator";
+    assert_eq!(
+        links(&[generator, "usr/bin/is-live-image"]),
+        [ours, (generator.to_owned(), "/dev/null".to_owned())]
+    );
+}
+
+#[test]
 fn files_that_are_no_module_for_this_machine_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("module");

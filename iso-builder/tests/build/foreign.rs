@@ -54,7 +54,7 @@ fn foreign() -> Recipe {
     }
 }
 
-fn module(dir: &Path, kernel_modules: &str) -> PathBuf {
+pub(crate) fn module(dir: &Path, kernel_modules: &str) -> PathBuf {
     let mut cpio = newc::Writer::new(Vec::new());
     for (path, text) in [
         (names::KERNEL_MODULES, kernel_modules),
@@ -157,17 +157,4 @@ fn what_is_no_live_module_is_refused() {
     let case = Case::new(&foreign());
     let stderr = case.refused(&["--live-module", case.image.to_str().unwrap()]);
     assert!(stderr.contains("cannot read the live module"), "{stderr}");
-}
-
-#[test]
-fn ostree_deployment_is_refused_by_its_kernel_argument() {
-    let case = Case::new(&Recipe {
-        kargs: "ostree=/ostree/boot.1/os/0",
-        ..Recipe::default()
-    });
-    let stderr = case.refused(&[]);
-    assert!(
-        stderr.contains("is an OSTree deployment") && stderr.contains("\nhint:  "),
-        "{stderr}"
-    );
 }

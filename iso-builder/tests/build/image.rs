@@ -3,15 +3,15 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use embed::initrd::newc;
 
 const MIB: u64 = 1 << 20;
-const ENTRY: &str = "title Some OS 1.0\nversion 1\nlinux /vmlinuz-1\ninitrd /initramfs-1.img\n\
-    options root=LABEL=root rw $ignition_firstboot ignition.platform.id=metal console=ttyS0\n";
+const OPTIONS: &str =
+    "root=LABEL=root rw $ignition_firstboot ignition.platform.id=metal console=ttyS0";
 
 /// Runs a program that the tests' setup installs.
 pub(crate) fn run(program: &str, args: &[&str]) {
@@ -38,6 +38,11 @@ pub(crate) struct Recipe {
     pub(crate) initramfs: &'static [&'static str],
     /// Files of the root file system, which is none when there are none.
     pub(crate) root: &'static [(&'static str, &'static str)],
+    /// Links of the root file system.
+    pub(crate) root_links: &'static [(&'static str, &'static str)],
+    /// Directory of the kernel on the boot partition; in one of its own, as OSTree does, the boot
+    /// loader's directory is a link.
+    pub(crate) kernel_dir: &'static str,
 }
 
 impl Default for Recipe {
@@ -55,6 +60,8 @@ impl Default for Recipe {
             kargs: "",
             initramfs: &[],
             root: &[],
+            root_links: &[],
+            kernel_dir: "",
         }
     }
 }
@@ -83,7 +90,7 @@ impl Recipe {
         out.write_all_at(&fs::read(boot).unwrap(), 9 * MIB).unwrap();
         let root = match self.root {
             [] => b"the root file system".to_vec(),
-            files => fs::read(root(dir, files)).unwrap(),
+            files => fs::read(root(dir, files, self.root_links)).unwrap(),
         };
         out.write_all_at(&root, 25 * MIB).unwrap();
         disk
@@ -91,10 +98,22 @@ impl Recipe {
 
     fn boot(&self, dir: &Path) -> PathBuf {
         let tree = dir.join("boot");
-        fs::create_dir_all(tree.join("loader/entries")).unwrap();
-        let entry = format!("{} {}\n", ENTRY.trim_end(), self.kargs);
+        let kernels = tree.join(self.kernel_dir);
+        fs::create_dir_all(&kernels).unwrap();
+        if self.kernel_dir.is_empty() {
+            fs::create_dir(tree.join("loader")).unwrap();
+        } else {
+            fs::create_dir(tree.join("loader.1")).unwrap();
+            symlink("loader.1", tree.join("loader")).unwrap();
+        }
+        fs::create_dir(tree.join("loader/entries")).unwrap();
+        let (dir_of_kernel, kargs) = (self.kernel_dir, self.kargs);
+        let entry = format!(
+            "title Some OS 1.0\nversion 1\noptions {OPTIONS} {kargs}\n\
+             linux /{dir_of_kernel}/vmlinuz-1\ninitrd /{dir_of_kernel}/initramfs-1.img\n"
+        );
         fs::write(tree.join("loader/entries/os-1.conf"), entry).unwrap();
-        fs::write(tree.join("vmlinuz-1"), &self.kernel).unwrap();
+        fs::write(kernels.join("vmlinuz-1"), &self.kernel).unwrap();
         let mut cpio = newc::Writer::new(Vec::new());
         cpio.file(self.live_program, 0o755, 4, b"code".as_slice())
             .unwrap();
@@ -109,7 +128,7 @@ impl Recipe {
                 "-q",
                 text(&packed),
                 "-o",
-                text(&tree.join("initramfs-1.img")),
+                text(&kernels.join("initramfs-1.img")),
             ],
         );
         let image = dir.join("boot.img");
@@ -122,12 +141,17 @@ impl Recipe {
     }
 }
 
-fn root(dir: &Path, files: &[(&str, &str)]) -> PathBuf {
+fn root(dir: &Path, files: &[(&str, &str)], links: &[(&str, &str)]) -> PathBuf {
     let tree = dir.join("root");
     for (path, content) in files {
         let path = tree.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
+    }
+    for (path, target) in links {
+        let path = tree.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        symlink(target, path).unwrap();
     }
     let image = dir.join("root.img");
     File::create_new(&image).unwrap().set_len(8 * MIB).unwrap();

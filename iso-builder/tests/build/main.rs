@@ -10,6 +10,7 @@
 mod asked;
 mod foreign;
 mod image;
+mod ostree;
 mod packed;
 mod parts;
 mod repeat;
