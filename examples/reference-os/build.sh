@@ -1,6 +1,6 @@
 #!/bin/bash
-# build.sh [-o OUT] [--xz] [--base-url URL] [--without-live] [--sector-size BYTES] --bin DIR: build
-# the reference OS into OUT.
+# build.sh [-o OUT] [--xz] [--base-url URL] [--without-live] [--ostree] [--sector-size BYTES] --bin DIR:
+# build the reference OS into OUT.
 # Needs root (bootstrap and chroot) and the packages of packages-host.txt; DIR holds the programs
 # coreos-live and coreos-installer. Everything is cached by the hash of what it is made of.
 # Files in OUT: README.md beside this script.
@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 source "$here/scripts/cache.sh"
 
 usage() {
-    echo "usage: build.sh [-o OUT] [--xz] [--base-url URL] [--without-live] [--sector-size 512|4096] --bin DIR" >&2
+    echo "usage: build.sh [-o OUT] [--xz] [--base-url URL] [--without-live] [--ostree] [--sector-size 512|4096] --bin DIR" >&2
     exit 2
 }
 
@@ -19,7 +19,7 @@ fail() { # error, cause, hint
     exit 1
 }
 
-out='' bin='' xz=no live=yes sector=512 base_url=''
+out='' bin='' xz=no live=yes ostree=no sector=512 base_url=''
 while (($#)); do
     case $1 in
     -o | --out | --bin | --base-url | --sector-size) (($# > 1)) || usage ;;&
@@ -29,6 +29,7 @@ while (($#)); do
     --sector-size) sector=$2 && shift ;;
     --xz) xz=yes ;;
     --without-live) live=no ;;
+    --ostree) ostree=yes ;;
     *) usage ;;
     esac
     shift
@@ -47,13 +48,19 @@ done | xargs)
 [[ -z $missing ]] || fail "the reference OS cannot be built" "packages are not installed: $missing" \
     "apt-get install $missing"
 
+packages() {
+    echo packages-root.txt
+    [[ $ostree == no ]] || echo packages-ostree.txt
+}
 root_files() {
-    printf '%s\n' packages-root.txt scripts/root.sh
+    packages
+    echo scripts/root.sh
 }
 tree_files() {
     printf '%s\n' scripts/tree.sh "$cache/key/public.gpg"
     find overlay -type f
     [[ $live == no ]] || live_files
+    [[ $ostree == no ]] || printf '%s\n' scripts/ostree.sh boot/kargs
 }
 live_files() {
     find ../../live -type f -not -path '*/src/*' -not -path '*/tests/*' -not -name Cargo.toml
@@ -71,14 +78,14 @@ cd "$here"
 "$here/scripts/sign.sh" key "$cache/key"
 
 root_key=$(root_files | cache_key root)
-tree_key=$(tree_files | cache_key tree "$root_key" "$live")
+tree_key=$(tree_files | cache_key tree "$root_key" "$live" "$ostree")
 image_key=$(image_files | cache_key image "$tree_key" "$sector")
 version=12.${tree_key:0:8}.${image_key:0:4}
 
-build_root() { "$here/scripts/root.sh" "$1/root.tar"; }
+build_root() { packages | xargs "$here/scripts/root.sh" "$1/root.tar"; }
 build_tree() {
     "$here/scripts/tree.sh" "${stage_dir[root]}/root.tar" "$bin" "$cache/key/public.gpg" \
-        "12.${tree_key:0:8}" "$live" "$1"
+        "12.${tree_key:0:8}" "$live" "$ostree" "$1"
 }
 build_image() { "$here/scripts/pack.sh" "${stage_dir[tree]}" "$cache/key" "$sector" "$1"; }
 

@@ -90,20 +90,44 @@ pub enum Flavour {
     Foreign,
     /// For disks with sectors of 4096 bytes.
     Sectors4096,
+    /// A deployment of OSTree.
+    OsTree,
+    /// A deployment of OSTree by somebody who does not know the toolkit.
+    ForeignOsTree,
+}
+
+impl Flavour {
+    /// Name of its directory.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Own => "artifacts",
+            Self::Foreign => "foreign",
+            Self::Sectors4096 => "sectors4096",
+            Self::OsTree => "ostree",
+            Self::ForeignOsTree => "foreign-ostree",
+        }
+    }
+
+    /// Whether its media need the live module added.
+    pub fn is_foreign(self) -> bool {
+        matches!(self, Self::Foreign | Self::ForeignOsTree)
+    }
+
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Own => &[],
+            Self::Foreign => &["--without-live"],
+            Self::Sectors4096 => &["--sector-size", "4096"],
+            Self::OsTree => &["--ostree"],
+            Self::ForeignOsTree => &["--ostree", "--without-live"],
+        }
+    }
 }
 
 /// Builds the reference OS into `DIRECTORY/os`; what it prints goes to `log`.
 pub fn build_os(directory: &Path, flavour: Flavour, log: &Path) -> Result<()> {
     let mut command = Command::new(repository().join("examples/reference-os/build.sh"));
-    match flavour {
-        Flavour::Own => {}
-        Flavour::Foreign => {
-            command.arg("--without-live");
-        }
-        Flavour::Sectors4096 => {
-            command.args(["--sector-size", "4096"]);
-        }
-    }
+    command.args(flavour.arguments());
     command
         .arg("--out")
         .arg(directory.join("os"))

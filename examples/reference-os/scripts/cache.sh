@@ -24,7 +24,7 @@ cache_key() {
 }
 
 # stage NAME KEY COMMAND...: runs COMMAND with an empty directory as its last argument, unless the
-# result of an earlier run under KEY is there. Keeps the four results of NAME used last.
+# result of an earlier run under KEY is there. Keeps the five results of NAME used last.
 stage() {
     local name=$1 key=$2 dir=$cache/$1/$2 start
     shift 2
@@ -44,6 +44,6 @@ stage() {
     touch "$dir"
     stage_dir[$name]=$dir
     stage_seconds[$name]=$(<"$dir/seconds")
-    find "$cache/$name" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %p\n' | sort -rn | tail -n +5 |
+    find "$cache/$name" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %p\n' | sort -rn | tail -n +6 |
         cut -d ' ' -f 2- | xargs --no-run-if-empty -d '\n' rm -rf --one-file-system
 }

@@ -4,13 +4,14 @@
 # hypervisor. debugfs edits the boot partition inside the file.
 set -euo pipefail
 metal=${1:?} sector=${2:?} out=${3:?}
-entry=/loader/entries/coreos-1.conf
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 cp --reflink=auto --sparse=always "$metal" "$out"
 start=$(fdisk --list --sector-size "$sector" -o Name,Start "$out" | awk '$1 == "boot" { print $2 }')
 boot="$out?offset=$((start * sector))"
+name=$(debugfs -R 'ls -p /loader/entries' "$boot" 2>/dev/null | awk -F/ '$6 ~ /[.]conf$/ { print $6 }')
+entry=/loader/entries/$name
 debugfs -R "dump $entry $work/entry" "$boot" 2>/dev/null
 sed -i 's/\bignition\.platform\.id=metal\b/ignition.platform.id=qemu/' "$work/entry"
 grep -q ignition.platform.id=qemu "$work/entry"

@@ -27,15 +27,12 @@ make_esp() {
     mcopy -i "$work/esp.img" "$here/boot/esp.cfg" ::/EFI/debian/grub.cfg
 }
 
-make_boot() {
-    local boot=$work/boot
-    mkdir -p "$boot"/{coreos,grub2/i386-pc,loader/entries}
+# Kernel, initramfs and the boot loader entry that names them.
+make_entry() {
+    local boot=$1
     install -m 644 "$tree/vmlinuz" "$boot/vmlinuz-$kernel"
     install -m 644 "$tree/initramfs.img" "$boot/initramfs-$kernel.img"
-    install -m 644 "$here/boot/grub.cfg" "$boot/grub2/grub.cfg"
-    install -m 644 "$here/boot/platforms.json" "$boot/coreos/platforms.json"
-    install -m 644 "$pcgrub"/*.mod "$pcgrub/moddep.lst" "$boot/grub2/i386-pc/"
-    : >"$boot/ignition.firstboot"
+    mkdir -p "$boot/loader/entries"
     cat >"$boot/loader/entries/coreos-1.conf" <<EOF
 title coreos-metal reference OS
 version $kernel
@@ -43,6 +40,20 @@ options root=LABEL=root rw \$ignition_firstboot ignition.platform.id=metal $(<"$
 linux /vmlinuz-$kernel
 initrd /initramfs-$kernel.img
 EOF
+}
+
+make_boot() {
+    local boot=$work/boot
+    mkdir -p "$boot"/{coreos,grub2/i386-pc}
+    install -m 644 "$here/boot/grub.cfg" "$boot/grub2/grub.cfg"
+    install -m 644 "$here/boot/platforms.json" "$boot/coreos/platforms.json"
+    install -m 644 "$pcgrub"/*.mod "$pcgrub/moddep.lst" "$boot/grub2/i386-pc/"
+    : >"$boot/ignition.firstboot"
+    if [[ -d $tree/boot ]]; then
+        cp -a "$tree/boot/." "$boot"
+    else
+        make_entry "$boot"
+    fi
     truncate -s "${boot_mib}M" "$work/boot.img"
     mkfs.ext4 -q -b 4096 -L boot -O ^orphan_file,^metadata_csum_seed \
         -E root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0 \

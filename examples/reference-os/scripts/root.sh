@@ -1,18 +1,18 @@
 #!/bin/bash
-# root.sh OUT.tar: bootstrap the Debian 12 root tree of the reference OS.
+# root.sh OUT.tar LIST...: bootstrap the Debian 12 root tree of the reference OS with the packages
+# in the files LIST.
 # Packages come from the mirrors that the host's own apt is configured for, or
 # from Debian's default one when the host is no Debian 12. Knows nothing of
 # CoreOS: what makes the tree a CoreOS-style system is tree.sh's part.
 set -euo pipefail
-here=$(cd "$(dirname "$0")/.." && pwd)
-out=${1:?usage: root.sh OUT.tar}
+out=${1:?usage: root.sh OUT.tar LIST...}
+shift
 
 # Trees that no boot, install or test of a reference machine reads.
 excluded=(
     '/usr/share/man/*' '/usr/share/info/*' '/usr/share/locale/*' '/usr/share/doc/*'
     '/usr/share/i18n/*' '/usr/share/zoneinfo/right/*' '/usr/share/zoneinfo/posix/*'
-    # xfs_scrub alone needs ICU, whose tables are a tenth of the root
-    '/usr/sbin/xfs_scrub*' '/usr/lib/x86_64-linux-gnu/libicu*'
+    '/usr/sbin/xfs_scrub*'
     # a hook for ifupdown, which is not there: it fails at every address change
     '/etc/NetworkManager/dispatcher.d/01-ifupdown'
     # names of hardware makers, compiled into hwdb.bin
@@ -38,7 +38,9 @@ host_sources() {
         sort -u
 }
 
-packages=$(sed 's/#.*//' "$here/packages-root.txt" | xargs | tr ' ' ',')
+packages=$(sed 's/#.*//' "$@" | xargs | tr ' ' ',')
+# Of all this, xfs_scrub and ostree alone need ICU, whose tables are a tenth of the root.
+[[ ",$packages," == *,ostree,* ]] || excluded+=('/usr/lib/x86_64-linux-gnu/libicu*')
 options=(
     --variant=minbase --include="$packages"
     # without it Debian picks the package usrmerge, and with it all of perl

@@ -1,13 +1,14 @@
 #!/bin/bash
-# tree.sh ROOT.tar BIN KEY VERSION LIVE OUT: make the Debian tree a CoreOS-style system.
+# tree.sh ROOT.tar BIN KEY VERSION LIVE OSTREE OUT: make the Debian tree a CoreOS-style system.
 # Adds the overlay, the live glue, our programs and the image signing key, builds the one
 # initramfs that disk and live boots share, and leaves in OUT: vmlinuz, initramfs.img,
 # kernel-version, efi/ (signed loaders), root.ext4. Mounts only in a namespace of its own.
 # With LIVE `no`, neither live glue nor programs: an image of somebody who does not know them.
+# With OSTREE `yes`, root.ext4 holds the tree as a deployment, and boot/ what belongs to it there.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 repo=$(cd "$here/../.." && pwd)
-root_tar=${1:?} bin=${2:?} key=${3:?} version=${4:?} live=${5:?} out=${6:?}
+root_tar=${1:?} bin=${2:?} key=${3:?} version=${4:?} live=${5:?} ostree=${6:?} out=${7:?}
 tree=$out/tree
 
 unpack() {
@@ -69,11 +70,20 @@ mv "$tree/boot/vmlinuz-$kernel" "$out/vmlinuz"
 mv "$tree/usr/lib/efi" "$out/efi"
 rm -f "$tree"/boot/*
 
+root=$tree
+if [[ $ostree == yes ]]; then
+    read -ra kargs <"$here/boot/kargs"
+    # shellcheck disable=SC2016 # GRUB's variable
+    "$here/scripts/ostree.sh" "$out" "$kernel" root=LABEL=root rw '$ignition_firstboot' \
+        ignition.platform.id=metal "${kargs[@]}"
+    root=$out/sysroot
+fi
+
 # Room to grow into before the first boot has enlarged the partition, and for log files.
-size_mib=$(($(du -sm --apparent-size "$tree" | cut -f1) * 115 / 100 + 128))
+size_mib=$(($(du -sm --apparent-size "$root" | cut -f1) * 115 / 100 + 128))
 # Tables are written now (as holes of the file), not by the kernel in the background of a first
 # boot; GRUB 2.06 reads neither of the two features.
 truncate -s "${size_mib}M" "$out/root.ext4"
 mkfs.ext4 -q -L root -O ^orphan_file,^metadata_csum_seed \
-    -E root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0 -d "$tree" "$out/root.ext4"
-rm -rf --one-file-system "$tree"
+    -E root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0 -d "$root" "$out/root.ext4"
+rm -rf --one-file-system "$tree" "$root"

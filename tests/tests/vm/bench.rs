@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use tests::artifacts::Artifacts;
+use tests::artifacts::{Artifacts, Flavour};
 use tests::lab::Lab;
 use tests::scratch::Scratch;
 use tests::site;
@@ -30,7 +30,7 @@ impl Bench {
     /// The bench of the case `name`.
     pub(crate) fn new(name: &'static str) -> Result<Self> {
         let logs = case::empty(&case::directory().join(name))?;
-        let artifacts = Artifacts::open(&case::directory().join("artifacts"))?;
+        let artifacts = Artifacts::open(&case::artifacts_of(Flavour::Own))?;
         let (accel, _) = Accel::probe(&artifacts.kernel(), &logs)?;
         let scratch = Scratch::new(3 * GIB, 3 * GIB, &logs)?;
         Ok(Self {

@@ -91,31 +91,38 @@ fn prepared() -> &'static Result<Accel, String> {
     PREPARED.get_or_init(|| prepare().map_err(|error| format!("{error:#}")))
 }
 
-/// Directory with the artifacts of an OS that was built without the live module.
-pub(crate) fn foreign() -> PathBuf {
-    directory().join("foreign")
+/// Flavours of the OS that only cases of the larger matrix boot.
+const OTHERS: [Flavour; 4] = [
+    Flavour::Foreign,
+    Flavour::Sectors4096,
+    Flavour::OsTree,
+    Flavour::ForeignOsTree,
+];
+
+/// Directory with the artifacts of a flavour of the OS.
+pub(crate) fn artifacts_of(flavour: Flavour) -> PathBuf {
+    directory().join(flavour.name())
 }
 
-/// Directory with the artifacts of an OS for sectors of 4096 bytes.
-pub(crate) fn sectors4096() -> PathBuf {
-    directory().join("sectors4096")
-}
-
-fn prepare_flavour(directory: &Path, flavour: Flavour) -> Result<()> {
-    let log = directory.with_extension("log");
-    std::fs::create_dir_all(directory)
-        .with_context(|| format!("creating {}", directory.display()))?;
-    artifacts::build_os(directory, flavour, &log)?;
-    let module = match flavour {
-        Flavour::Foreign => Some(artifacts::pack_module(directory, &log)?),
-        Flavour::Own | Flavour::Sectors4096 => None,
+fn prepare_other(flavour: Flavour) -> Result<()> {
+    note(format_args!(
+        "building the reference OS `{}`, and its media",
+        flavour.name()
+    ));
+    let made = artifacts_of(flavour);
+    let log = made.with_extension("log");
+    std::fs::create_dir_all(&made).with_context(|| format!("creating {}", made.display()))?;
+    artifacts::build_os(&made, flavour, &log)?;
+    let module = match flavour.is_foreign() {
+        true => Some(artifacts::pack_module(&made, &log)?),
+        false => None,
     };
-    artifacts::build_media(directory, module.as_deref(), &log)
+    artifacts::build_media(&made, module.as_deref(), &log)
 }
 
 fn prepare() -> Result<Accel> {
     let directory = directory();
-    let artifacts = directory.join("artifacts");
+    let artifacts = artifacts_of(Flavour::Own);
     std::fs::create_dir_all(&artifacts)
         .with_context(|| format!("creating {}", artifacts.display()))?;
     note("building the reference OS (minutes the first time, then cached)");
@@ -127,10 +134,7 @@ fn prepare() -> Result<Accel> {
     note("building live ISO and PXE set");
     artifacts::build_media(&artifacts, None, &directory.join("iso-builder.log"))?;
     if full_matrix() {
-        note("building the reference OS without the live module, and its media");
-        prepare_flavour(&foreign(), Flavour::Foreign)?;
-        note("building the reference OS for sectors of 4096 bytes, and its media");
-        prepare_flavour(&sectors4096(), Flavour::Sectors4096)?;
+        OTHERS.into_iter().try_for_each(prepare_other)?;
     }
     let status = isolate::run_self::<&str>(&[], &[(VARIABLE, PROBE)])?;
     ensure!(
@@ -175,7 +179,7 @@ pub(crate) fn run_inside(cases: &[Case]) -> ExitCode {
 
 fn probe() -> Result<()> {
     let logs = empty(&directory().join(PROBE))?;
-    let artifacts = Artifacts::open(&directory().join("artifacts"))?;
+    let artifacts = Artifacts::open(&artifacts_of(Flavour::Own))?;
     let (accel, reason) = Accel::probe(&artifacts.kernel(), &logs)?;
     Ok(std::fs::write(
         logs.join("answer"),

@@ -10,6 +10,7 @@ mod firmware;
 mod media;
 mod minimal;
 mod network;
+mod ostree;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,7 @@ fn cases() -> Vec<Case> {
         media::CASES,
         minimal::CASES,
         firmware::CASES,
+        ostree::CASES,
         faults::CASES,
     ]
     .concat()

@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use embed::digest::Sha256Digest;
 use embed::gpt::{SectorSize, Table};
-use tests::artifacts::{self, Artifacts};
+use tests::artifacts::{self, Artifacts, Flavour};
 use tests::guest::{self, DEMO, DemoMachine, INSTALL_DONE, PROVISIONED};
 use tests::programs::program;
 use tests::site;
@@ -83,7 +83,7 @@ fn own_iso(bench: &Bench, firmware: Firmware, drive: fn(PathBuf) -> Drive) -> Re
 
 /// No BIOS starts such disks.
 fn sectors_of_4096_bytes(bench: &Bench) -> Result<()> {
-    let artifacts = Artifacts::open(&case::sectors4096())?;
+    let artifacts = Artifacts::open(&case::artifacts_of(Flavour::Sectors4096))?;
     let machine = bench
         .machine("machine", Firmware::Ovmf)
         .drive(Drive::Disk4096(bench.empty_disk()?))
@@ -156,7 +156,7 @@ fn second_initrd(bench: &Bench) -> Result<()> {
 /// The medium is of an OS that knows nothing of the toolkit: live program, units and kernel modules
 /// were appended, and what is installed is the image as it was.
 fn without_live_module(bench: &Bench) -> Result<()> {
-    let foreign = Artifacts::open(&case::foreign())?;
+    let foreign = Artifacts::open(&case::artifacts_of(Flavour::Foreign))?;
     let disk = bench.empty_disk()?;
     let mut vm = bench
         .machine("machine", Firmware::SeaBios)
@@ -168,9 +168,14 @@ fn without_live_module(bench: &Bench) -> Result<()> {
     vm.wait_for(INSTALL_DONE, bench.patience(90))?;
     vm.wait_off(bench.patience(20))?;
     bench.say("comparing what was installed");
-    let (installed, image) = (root_of(&disk)?, root_of(&foreign.cloud_disk())?);
+    same_root(&disk, &foreign.cloud_disk())
+}
+
+/// Whether the root of `disk` is that of `image`, byte for byte.
+pub(crate) fn same_root(disk: &Path, image: &Path) -> Result<()> {
+    let (installed, published) = (root_of(disk)?, root_of(image)?);
     ensure!(
-        Sha256Digest::of_reader(installed)? == Sha256Digest::of_reader(image)?,
+        Sha256Digest::of_reader(installed)? == Sha256Digest::of_reader(published)?,
         "the root that was installed is not the image's"
     );
     Ok(())
