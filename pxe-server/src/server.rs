@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::dhcp::{DhcpPorts, DhcpServer, DhcpSettings, LeaseServer, Leasing};
 use crate::http::{self, App, BootPrograms, HttpListener, Issued, Local};
-use crate::machine::{Registry, Worker};
+use crate::machine::{OrdersError, Registry, Worker, orders_given};
 use crate::matchbox::{Book, BookError};
 use crate::net::NetError;
 use crate::site::{CurrentSite, DhcpMode, FirstStages, SiteError, Watch};
@@ -93,6 +93,9 @@ pub enum ServeError {
     /// Addresses are to be leased, and the site has none.
     #[error("the site has no subnets to lease addresses in")]
     NoSubnets,
+    /// The orders about rollouts cannot be read.
+    #[error("nobody is installed as long as it is not known which rollouts are halted")]
+    Orders(#[source] OrdersError),
     /// A socket cannot be bound.
     #[error("a network service cannot start")]
     Net(#[source] NetError),
@@ -129,6 +132,7 @@ impl Server {
         };
         let store = Embedded::open(&settings.state).map_err(state)?;
         let (registry, worker) = Registry::start(Arc::new(store)).map_err(state)?;
+        registry.take_orders(orders_given(&settings.state).map_err(ServeError::Orders)?);
         let http = HttpListener::bind(settings.http_port)
             .await
             .map_err(ServeError::Net)?;

@@ -9,5 +9,5 @@ pub use arch::{Arch, ClientArch, Firmware, Transport};
 pub use programs::{AUTOEXEC, BootFile, FirstStage, Programs, boot_path};
 pub use script::{
     CommandLineTooLong, ConfigDelivery, Endpoint, InstallScript, Platform, autoexec_script,
-    boot_script, disk_script, held_script, install_script, unclaimed_script,
+    boot_script, disk_script, held_script, install_script, unclaimed_script, waiting_script,
 };

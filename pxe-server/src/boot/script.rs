@@ -214,6 +214,18 @@ pub fn unclaimed_script(mac: MacAddr, endpoint: Endpoint) -> String {
     lines.join("\n") + "\n"
 }
 
+/// Says why the machine is not installed now, and asks again every 15 seconds; touches nothing.
+pub fn waiting_script(mac: MacAddr, why: &str, endpoint: Endpoint) -> String {
+    let lines = [
+        "#!ipxe".to_owned(),
+        format!("echo pxe-server: {mac} waits to be installed: {why}"),
+        "echo Asking again in 15 s".to_owned(),
+        "sleep 15".to_owned(),
+        format!("chain --replace --autofree {}", endpoint.url("boot.ipxe")),
+    ];
+    lines.join("\n") + "\n"
+}
+
 /// Boots the live system that installs the machine.
 pub fn install_script(parts: &InstallScript<'_>) -> Result<String, CommandLineTooLong> {
     let line = parts.command_line()?;

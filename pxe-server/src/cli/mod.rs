@@ -7,6 +7,7 @@ mod explain;
 mod hints;
 mod logging;
 mod reinstall;
+mod rollout;
 mod serve;
 mod storm;
 
@@ -38,6 +39,8 @@ enum Command {
     Claim(claim::ClaimArgs),
     /// Allow one more install of a machine
     Reinstall(reinstall::ReinstallArgs),
+    /// See how far new versions of profiles are; pause, resume or halt them
+    Rollout(rollout::RolloutArgs),
     /// Boot many simulated machines from a server, and tell how it did
     Storm(storm::StormArgs),
 }
@@ -76,6 +79,7 @@ pub fn run() -> ExitCode {
         Command::Claim(args) => claim::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Reinstall(args) => reinstall::run(&args),
+        Command::Rollout(args) => rollout::run(&args),
         Command::Storm(args) => storm::run(&args),
     };
     match outcome {

@@ -12,6 +12,7 @@ mod listener;
 mod matchbox;
 mod problem;
 mod reports;
+mod rollouts;
 mod scripts;
 mod site;
 mod tagged;
@@ -82,6 +83,7 @@ pub fn routes(app: App, programs: BootPrograms) -> Router {
         // What operators see.
         .route("/api/v1/site", get(site::status))
         .route("/api/v1/leases", get(leases::list))
+        .route("/api/v1/rollouts", get(rollouts::list))
         .route("/api/v1/machines", get(api::list))
         .route("/api/v1/machines/{mac}", get(api::one))
         .route("/api/v1/machines/{mac}/explain", get(site::explain))

@@ -7,10 +7,10 @@ use axum::extract::{ConnectInfo, Query, State};
 
 use crate::boot::{
     InstallScript, Platform, boot_script, disk_script, held_script, install_script,
-    unclaimed_script,
+    unclaimed_script, waiting_script,
 };
 use crate::http::{App, Local, Problem};
-use crate::machine::{Answer, Facts, Matched, State as MachineState};
+use crate::machine::{Answer, Facts, Gate, Matched, State as MachineState, Terms};
 use crate::site::UnknownMachines;
 
 /// What iPXE says about its machine: names and values; of equal names the first counts.
@@ -46,7 +46,11 @@ pub(super) async fn of_machine(
         Some(assignment) => Some(app.issued.make(&site, &assignment, &subject).await?),
         None => None,
     };
-    let answer = app.registry.script(mac, matched, facts).await?;
+    let terms = assignment.map(|assignment| Terms {
+        intent: site.intent(&assignment.profile.name),
+        policy: assignment.profile.rollout.clone(),
+    });
+    let answer = app.registry.script(mac, matched, terms, facts).await?;
     tracing::info!(%mac, script = ?answer.script(), "script served");
     let endpoint = app.endpoint(local);
     let platform = Platform::from_ipxe(value(&said, "platform"));
@@ -73,12 +77,22 @@ pub(super) async fn of_machine(
         }
         Answer::Held(MachineState::Failed) => held_script(mac, "its last install failed", endpoint),
         Answer::Held(_) => held_script(mac, "an install was begun and has not ended", endpoint),
+        Answer::Waits(gate) => waiting_script(mac, why_waiting(gate), endpoint),
         Answer::Disk => disk_script(mac, "this machine is installed", platform, endpoint),
         Answer::Install(_) | Answer::Unassigned => {
             let why = "no group of this site matches this machine";
             disk_script(mac, why, platform, endpoint)
         }
     })
+}
+
+/// Why a machine is not installed now.
+fn why_waiting(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Full | Gate::Open => "other machines are installed first",
+        Gate::Paused => "the rollout of its profile is paused",
+        Gate::Halted => "the rollout of its profile is halted",
+    }
 }
 
 fn value<'a>(said: &'a Said, name: &str) -> Option<&'a str> {

@@ -53,6 +53,8 @@ pub enum ScriptKind {
     Disk,
     /// Wait for the operator.
     Held,
+    /// Wait: its profile's new version goes to others first.
+    Waits,
     /// No group matches: whatever the site has for unknown machines.
     Unassigned,
 }

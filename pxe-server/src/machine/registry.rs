@@ -5,7 +5,7 @@
 //! storm of events costs one fsync for many. Readers see committed state only. Observations are
 //! sent without waiting and are dropped when the queue is full: DHCP never waits for a disk.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
@@ -15,7 +15,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::mac::MacAddr;
 use crate::machine::{
-    Answer, Event, Facts, Machine, Matched, OperatorRequest, Record, Refusal, Subject, Ticket,
+    Answer, Event, Facts, Machine, Matched, OperatorRequest, Orders, Record, Refusal, Subject,
+    Terms, Ticket,
 };
 use crate::store::{MachineStore, StoreError};
 
@@ -54,6 +55,7 @@ enum Command {
     Script {
         mac: MacAddr,
         matched: Option<Matched>,
+        terms: Option<Box<Terms>>,
         facts: Box<Facts>,
         reply: Reply<Answer>,
     },
@@ -73,6 +75,8 @@ enum Command {
 /// Facts that the network sides were told and that may not be durable yet.
 type Heard = Arc<RwLock<HashMap<MacAddr, Facts>>>;
 type View = Arc<RwLock<HashMap<MacAddr, Machine>>>;
+/// What the operator said of rollouts, by profile.
+type Given = Arc<RwLock<BTreeMap<String, Orders>>>;
 
 /// Handle to the registry; cheap to clone.
 #[derive(Clone, Debug)]
@@ -80,6 +84,7 @@ pub struct Registry {
     queue: mpsc::Sender<Command>,
     view: View,
     heard: Heard,
+    given: Given,
     store: Arc<dyn MachineStore>,
     dropped: Arc<AtomicU64>,
 }
@@ -111,8 +116,10 @@ impl Registry {
             .collect();
         let view: View = Arc::new(RwLock::new(machines));
         let (queue, requests) = mpsc::channel(QUEUE);
+        let given = Given::default();
         let worker = Committer {
             view: view.clone(),
+            given: given.clone(),
             store: store.clone(),
         };
         let thread = std::thread::spawn(move || worker.run(requests));
@@ -121,6 +128,7 @@ impl Registry {
                 queue,
                 view,
                 heard: Heard::default(),
+                given,
                 store,
                 dropped: Arc::default(),
             },
@@ -147,6 +155,20 @@ impl Registry {
     /// One machine.
     pub fn machine(&self, mac: MacAddr) -> Option<Machine> {
         self.view.read().ok()?.get(&mac).cloned()
+    }
+
+    /// Takes up what the operator said of rollouts.
+    pub fn take_orders(&self, orders: BTreeMap<String, Orders>) {
+        if let Ok(mut given) = self.given.write() {
+            *given = orders;
+        }
+    }
+
+    /// What the operator said of a profile's rollout.
+    pub fn orders(&self, profile: &str) -> Orders {
+        let given = self.given.read().ok();
+        let orders = given.and_then(|given| given.get(profile).cloned());
+        orders.unwrap_or_default()
     }
 
     /// What is known of `mac`, with what was heard a moment ago and is not durable yet: a machine
@@ -182,17 +204,20 @@ impl Registry {
         self.store.timeline(mac)
     }
 
-    /// What `mac` shall do, given the group and profile that it `matched`; when that is an install, its ticket is durable.
+    /// What `mac` shall do, given the group and profile that it `matched`, and the terms on which it
+    /// is installed; when that is an install, its ticket is durable.
     pub async fn script(
         &self,
         mac: MacAddr,
         matched: Option<Matched>,
+        terms: Option<Terms>,
         facts: Facts,
     ) -> Result<Answer, RegistryError> {
         self.hear(mac, &facts);
         self.ask(|reply| Command::Script {
             mac,
             matched,
+            terms: terms.map(Box::new),
             facts: Box::new(facts),
             reply,
         })

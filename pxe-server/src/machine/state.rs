@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::mac::MacAddr;
-use crate::machine::{Event, Facts, OperatorRequest, ScriptKind, Ticket, Wish};
+use crate::machine::{
+    Event, Facts, FailedInstall, Gate, Intent, OperatorRequest, ScriptKind, Ticket, Wish,
+};
 
 /// Where a machine is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +62,8 @@ pub enum Answer {
     Disk,
     /// Wait: an install was begun and its end is not known, or it failed.
     Held(State),
+    /// Wait: the rollout of its profile lets no more installs begin now.
+    Waits(Gate),
     /// No group matches: whatever the site has for unknown machines.
     Unassigned,
 }
@@ -71,6 +75,7 @@ impl Answer {
             Self::Install(_) => ScriptKind::Install,
             Self::Disk => ScriptKind::Disk,
             Self::Held(_) => ScriptKind::Held,
+            Self::Waits(_) => ScriptKind::Waits,
             Self::Unassigned => ScriptKind::Unassigned,
         }
     }
@@ -129,6 +134,12 @@ pub struct Machine {
     /// The group and profile that it had when it last asked.
     #[serde(default)]
     pub matched: Option<Matched>,
+    /// What its newest ticket is for.
+    #[serde(default)]
+    pub install: Option<Intent>,
+    /// Its newest failed install.
+    #[serde(default)]
+    pub failed_install: Option<FailedInstall>,
 }
 
 /// What a machine belongs to.
@@ -158,6 +169,8 @@ impl Machine {
             last_claim: None,
             claim: None,
             matched: None,
+            install: None,
+            failed_install: None,
         }
     }
 
@@ -188,6 +201,29 @@ impl Machine {
                 self.state = State::Booting;
                 (Answer::Install(fresh), true)
             }
+        }
+    }
+
+    /// Whether a new ticket is what it would be answered with.
+    pub fn needs_ticket(&self, assigned: bool) -> bool {
+        assigned && self.may_install() && self.ticket == TicketState::None
+    }
+
+    /// An unused ticket is for one intent only: it is worth nothing once the machine is to become
+    /// something else.
+    pub fn forget_other_ticket(&mut self, intent: &Intent) {
+        let unused = matches!(self.ticket, TicketState::Issued { .. });
+        if unused && self.may_install() && self.install.as_ref() != Some(intent) {
+            self.ticket = TicketState::None;
+            self.state = State::Discovered;
+            self.install = None;
+        }
+    }
+
+    /// Remembers a failed install, also beyond the next one that the operator allows.
+    pub fn note_failure(&mut self, event: &Event, time: Timestamp) {
+        if let (Event::InstallFailed { .. }, Some(intent)) = (event, self.install.clone()) {
+            self.failed_install = Some(FailedInstall { intent, time });
         }
     }
 
@@ -290,6 +326,7 @@ impl Machine {
         self.last_request = Some(request.to_owned());
         self.state = State::Discovered;
         self.ticket = TicketState::None;
+        self.install = None;
         self.percent = None;
         self.failure = None;
         self.identity = None;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::machine::{Registry, waiting_requests};
+use crate::machine::{Registry, orders_given, waiting_requests};
 use crate::site::Watch;
 
 /// How often the site's files are looked at.
@@ -46,6 +46,15 @@ pub(super) async fn watch_requests(state: PathBuf, registry: Registry) {
     loop {
         tokio::time::sleep(REQUEST_POLL).await;
         carry_out_requests(&state, &registry).await;
+        match orders_given(&state) {
+            Ok(orders) => registry.take_orders(orders),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "rollouts go on as before"
+                );
+            }
+        }
     }
 }
 

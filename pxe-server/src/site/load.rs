@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use embed::digest::Sha256Digest;
 use embed::manifest::Manifest;
 
 use crate::site::file::{self, SiteFile};
@@ -12,7 +13,7 @@ use crate::site::first_stage::first_stage;
 use crate::site::index::Index;
 use crate::site::render::Rendering;
 use crate::site::subnets::DhcpFile;
-use crate::site::{Metadata, Site, SiteError, Warning, check, config, template};
+use crate::site::{Metadata, Profile, Site, SiteError, Warning, check, config, template};
 
 impl Site {
     /// Where the site in `dir` has its media.
@@ -48,6 +49,7 @@ impl Site {
             configs: BTreeMap::new(),
             rendering: Rendering::load(&dir.join("configs"))?,
             no_metadata: Metadata::new(),
+            versions: BTreeMap::new(),
             unknown_machines: site_file.unknown_machines,
             warnings: Vec::new(),
         };
@@ -172,6 +174,25 @@ fn load_manifest(dir: &Path) -> Result<Manifest, SiteError> {
     Ok(manifest)
 }
 
+/// Digits that are enough to tell a profile's versions apart.
+const VERSION: usize = 12;
+
+/// What stands for everything that an install of a profile depends on; when it is installed, does not.
+fn version(manifest: &Manifest, profile: &Profile, config: &[u8], all: &Rendering) -> String {
+    let profile = Profile {
+        rollout: None,
+        ..profile.clone()
+    };
+    let mut parts = format!("{}{profile:?}", manifest.to_json());
+    if profile.ignition.ends_with(template::SUFFIX) {
+        parts.push_str(all.digest());
+    }
+    let bytes = [parts.as_bytes(), config].concat();
+    let mut version = Sha256Digest::of(&bytes).to_string();
+    version.truncate(VERSION);
+    version
+}
+
 fn load_configs(dir: &Path, site: &mut Site) -> Result<(), SiteError> {
     for (name, profile) in &site.profiles {
         let profile_path = dir.join("profiles").join(format!("{name}.yaml"));
@@ -184,6 +205,8 @@ fn load_configs(dir: &Path, site: &mut Site) -> Result<(), SiteError> {
         let configs = dir.join("configs");
         let path = configs.join(&profile.ignition);
         let bytes = file::read(&path)?;
+        let version = version(&site.manifest, profile, &bytes, &site.rendering);
+        site.versions.insert(name.clone(), version);
         if profile.ignition.ends_with(template::SUFFIX) {
             continue;
         }

@@ -28,7 +28,7 @@ use serde::Deserialize;
 
 use crate::boot::{ConfigDelivery, FirstStage};
 use crate::dhcp::Subnets;
-use crate::machine::Subject;
+use crate::machine::{Intent, Policy, Subject};
 use index::Index;
 use render::Rendering;
 
@@ -59,6 +59,8 @@ pub struct Site {
     pub configs: BTreeMap<String, Arc<ReadyConfig>>,
     rendering: Rendering,
     no_metadata: Metadata,
+    /// What an install of each profile depends on, in short.
+    versions: BTreeMap<String, String>,
     /// Whether and how DHCP is served.
     pub dhcp_mode: DhcpMode,
     /// What is leased, with what is reserved for single machines.
@@ -101,6 +103,9 @@ pub struct Profile {
     /// Values for the template.
     #[serde(default)]
     pub metadata: Metadata,
+    /// In which waves a new version gets to its machines; none installs whoever asks.
+    #[serde(default)]
+    pub rollout: Option<Policy>,
 }
 
 /// How machines get their config.
@@ -196,6 +201,15 @@ impl Site {
             metadata: &group.metadata,
             profile,
         })
+    }
+
+    /// What machines of a profile are to become: it changes with the media, the profile, and its
+    /// config or any template. What groups add is left out.
+    pub fn intent(&self, profile: &str) -> Intent {
+        Intent {
+            profile: profile.to_owned(),
+            version: self.versions.get(profile).cloned().unwrap_or_default(),
+        }
     }
 
     /// Whether the machine has a group, or can get one by what is not known of it yet.

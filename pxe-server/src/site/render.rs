@@ -21,6 +21,7 @@ const KEPT_BYTES: usize = 256 * 1024 * 1024;
 pub(super) struct Rendering {
     dir: PathBuf,
     templates: Templates,
+    digest: String,
     kept: Arc<Mutex<Kept>>,
 }
 
@@ -56,12 +57,19 @@ impl Rendering {
             })?;
             sources.insert(name.to_owned(), source);
         }
+        let digest = Sha256Digest::of(format!("{sources:?}").as_bytes()).to_string();
         let templates = Templates::new(sources).map_err(|error| at(dir, error))?;
         Ok(Self {
             dir: dir.to_owned(),
             templates,
+            digest,
             kept: Arc::default(),
         })
+    }
+
+    /// Stands for all templates.
+    pub(super) fn digest(&self) -> &str {
+        &self.digest
     }
 
     fn render(&self, name: &str, context: &Value) -> Result<Arc<ReadyConfig>, SiteError> {

@@ -24,6 +24,8 @@ mod matchbox;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod rollouts;
+#[cfg(test)]
 mod storm;
 #[cfg(test)]
 mod tftp;

@@ -53,6 +53,7 @@ fn profile(image: InstallImage) -> Profile {
         ignition: "worker.ign".into(),
         config_delivery: Delivery::Url,
         metadata: Metadata::new(),
+        rollout: None,
     }
 }
 

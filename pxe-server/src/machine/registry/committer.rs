@@ -8,9 +8,9 @@ use embed::report::Report;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::{Command, MAX_MACHINES, RegistryError, Reply, View, now};
+use super::{Command, Given, MAX_MACHINES, RegistryError, Reply, View, now};
 use crate::mac::MacAddr;
-use crate::machine::{Answer, Event, Facts, Machine, Matched, Record, Ticket};
+use crate::machine::{Answer, Count, Event, Facts, Gate, Machine, Matched, Record, Terms, Ticket};
 use crate::store::{Change, MachineStore};
 
 /// Most requests in one transaction.
@@ -22,6 +22,7 @@ type Pending = Box<dyn FnOnce(bool)>;
 /// The thread's side of the registry.
 pub(super) struct Committer {
     pub(super) view: View,
+    pub(super) given: Given,
     pub(super) store: Arc<dyn MachineStore>,
 }
 
@@ -31,6 +32,7 @@ impl Committer {
         while let Some(first) = requests.blocking_recv() {
             let mut batch = Batch {
                 view: &self.view,
+                given: &self.given,
                 changes: HashMap::new(),
                 pending: Vec::new(),
                 stop: false,
@@ -79,6 +81,7 @@ impl Committer {
 
 struct Batch<'a> {
     view: &'a View,
+    given: &'a Given,
     changes: HashMap<MacAddr, Change>,
     pending: Vec<Pending>,
     stop: bool,
@@ -120,9 +123,10 @@ impl Batch<'_> {
             Command::Script {
                 mac,
                 matched,
+                terms,
                 facts,
                 reply,
-            } => self.script(mac, matched, *facts, reply),
+            } => self.script(mac, matched, terms.map(|terms| *terms), *facts, reply),
             Command::Report {
                 mac,
                 ticket,
@@ -147,6 +151,7 @@ impl Batch<'_> {
         &mut self,
         mac: MacAddr,
         matched: Option<Matched>,
+        terms: Option<Terms>,
         facts: Facts,
         reply: Reply<Answer>,
     ) {
@@ -158,8 +163,21 @@ impl Batch<'_> {
         if let Some(event) = change.machine.note_match(matched) {
             record(change, event, time);
         }
-        let (answer, issued) = change.machine.answer(assigned, Ticket::random());
+        if let Some(terms) = &terms {
+            change.machine.forget_other_ticket(&terms.intent);
+        }
+        let needs_ticket = change.machine.needs_ticket(assigned);
+        let waited = terms.as_ref().filter(|_| needs_ticket);
+        let gate = waited.map_or(Gate::Open, |terms| self.gate(terms));
+        let Some(change) = self.changes.get_mut(&mac) else {
+            return;
+        };
+        let (answer, issued) = match gate {
+            Gate::Open => change.machine.answer(assigned, Ticket::random()),
+            closed => (Answer::Waits(closed), false),
+        };
         if issued {
+            change.machine.install = terms.map(|terms| terms.intent);
             record(change, Event::TicketIssued, time);
         }
         let event = Event::ScriptServed {
@@ -178,6 +196,24 @@ impl Batch<'_> {
         }
     }
 
+    /// Whether one more install may begin, counted over all machines as this batch has left them.
+    fn gate(&self, terms: &Terms) -> Gate {
+        let Some(policy) = &terms.policy else {
+            return Gate::Open;
+        };
+        let given = self.given.read().ok();
+        let orders = given.and_then(|given| given.get(&terms.intent.profile).cloned());
+        let orders = orders.unwrap_or_default();
+        let Ok(view) = self.view.read() else {
+            return Gate::Full;
+        };
+        let settled = view.values();
+        let settled = settled.filter(|machine| !self.changes.contains_key(&machine.mac));
+        let changed = self.changes.values().map(|change| &change.machine);
+        let count = Count::of(settled.chain(changed), &terms.intent, &orders);
+        policy.gate(&terms.intent, &orders, &count)
+    }
+
     fn report(&mut self, mac: MacAddr, ticket: Ticket, report: &Report, reply: Reply<()>) {
         let time = now();
         let known = self.changes.contains_key(&mac)
@@ -190,7 +226,9 @@ impl Batch<'_> {
         match change.machine.report(ticket, report) {
             Ok(new) => {
                 if new {
-                    record(change, Event::from_report(report), time);
+                    let event = Event::from_report(report);
+                    change.machine.note_failure(&event, time);
+                    record(change, event, time);
                 }
                 self.when_durable(reply, ());
             }

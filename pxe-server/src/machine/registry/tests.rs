@@ -61,7 +61,7 @@ async fn nothing_is_acknowledged_or_visible_that_the_disk_did_not_take() {
     });
     let (registry, _worker) = Registry::start(store.clone()).unwrap();
     let Answer::Install(ticket) = registry
-        .script(MAC, matched(), Facts::default())
+        .script(MAC, matched(), None, Facts::default())
         .await
         .unwrap()
     else {
@@ -75,7 +75,9 @@ async fn nothing_is_acknowledged_or_visible_that_the_disk_did_not_take() {
     );
     assert_eq!(registry.machine(MAC).unwrap().state, State::Booting);
     assert_eq!(
-        registry.script(MAC, matched(), Facts::default()).await,
+        registry
+            .script(MAC, matched(), None, Facts::default())
+            .await,
         Err(RegistryError::Unavailable)
     );
 
@@ -93,7 +95,7 @@ async fn an_installed_machine_boots_its_disk_while_the_state_cannot_be_written()
     });
     let (registry, _worker) = Registry::start(store.clone()).unwrap();
     let Answer::Install(ticket) = registry
-        .script(MAC, matched(), Facts::default())
+        .script(MAC, matched(), None, Facts::default())
         .await
         .unwrap()
     else {
@@ -106,7 +108,9 @@ async fn an_installed_machine_boots_its_disk_while_the_state_cannot_be_written()
         .unwrap();
     store.full.store(true, Ordering::SeqCst);
     assert_eq!(
-        registry.script(MAC, matched(), Facts::default()).await,
+        registry
+            .script(MAC, matched(), None, Facts::default())
+            .await,
         Ok(Answer::Disk)
     );
 }
@@ -126,6 +130,7 @@ async fn the_timeline_is_in_order_and_survives_a_restart() {
         .script(
             MAC,
             matched(),
+            None,
             Facts {
                 uuid: Some("u".into()),
                 ..Facts::default()
