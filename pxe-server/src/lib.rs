@@ -18,6 +18,7 @@ pub mod site;
 pub mod store;
 pub mod storm;
 pub mod tftp;
+pub mod token;
 
 #[cfg(test)]
 mod fixture;

@@ -11,7 +11,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::dhcp::{DhcpPorts, DhcpServer, DhcpSettings, LeaseServer, Leasing};
-use crate::http::{self, App, BootPrograms, HttpListener, Issued, Local};
+use crate::http::{
+    self, Access, App, BootPrograms, Followers, HttpError, HttpService, HttpSettings, Issued,
+    Routes,
+};
 use crate::machine::{OrdersError, Registry, Worker, orders_given};
 use crate::matchbox::{Book, BookError};
 use crate::net::NetError;
@@ -52,8 +55,8 @@ pub struct Settings {
     pub dhcp_ports: DhcpPorts,
     /// TFTP port; 0 takes any.
     pub tftp_port: u16,
-    /// HTTP port; 0 takes any.
-    pub http_port: u16,
+    /// HTTP.
+    pub http: HttpSettings,
 }
 
 /// Why the server did not start, or stopped.
@@ -96,6 +99,9 @@ pub enum ServeError {
     /// The orders about rollouts cannot be read.
     #[error("nobody is installed as long as it is not known which rollouts are halted")]
     Orders(#[source] OrdersError),
+    /// HTTP cannot be served.
+    #[error("the HTTP service cannot start")]
+    Http(#[source] HttpError),
     /// A socket cannot be bound.
     #[error("a network service cannot start")]
     Net(#[source] NetError),
@@ -115,8 +121,8 @@ pub struct Server {
     leases: Option<Arc<LeaseServer>>,
     dhcp: Option<DhcpServer>,
     tftp: TftpServer,
-    http: HttpListener,
-    ports: (u16, u16),
+    http: HttpService,
+    tftp_port: u16,
 }
 
 impl Server {
@@ -133,9 +139,7 @@ impl Server {
         let store = Embedded::open(&settings.state).map_err(state)?;
         let (registry, worker) = Registry::start(Arc::new(store)).map_err(state)?;
         registry.take_orders(orders_given(&settings.state).map_err(ServeError::Orders)?);
-        let http = HttpListener::bind(settings.http_port)
-            .await
-            .map_err(ServeError::Net)?;
+        let http = HttpService::bind(&settings.http).map_err(ServeError::Http)?;
         let http_port = http.port().map_err(ServeError::Socket)?;
         let files = BootFiles {
             first_stages: first_stages.clone(),
@@ -145,7 +149,7 @@ impl Server {
         };
         let tftp = TftpServer::bind(settings.tftp_port, &settings.interfaces, Arc::new(files))
             .map_err(ServeError::Net)?;
-        let ports = (tftp.port().map_err(ServeError::Socket)?, http_port);
+        let tftp_port = tftp.port().map_err(ServeError::Socket)?;
         let leasing = match dhcp_mode {
             DhcpMode::Full => Some(leasing(&settings.state, &first_stages).map_err(state)?),
             DhcpMode::Proxy | DhcpMode::Off => None,
@@ -175,7 +179,7 @@ impl Server {
             dhcp,
             tftp,
             http,
-            ports,
+            tftp_port,
         })
     }
 
@@ -187,13 +191,13 @@ impl Server {
             DhcpMode::Full => format!("DHCP {} and {}", ports.server, ports.boot_server),
             DhcpMode::Off => "no DHCP".to_owned(),
         };
-        let (tftp, http) = self.ports;
+        let (tftp, http) = (self.tftp_port, self.http.listens_on());
         let interfaces = match self.settings.interfaces.as_slice() {
             [] => "all interfaces".to_owned(),
             names => names.join(", "),
         };
         format!(
-            "ready: {dhcp}, tftp {tftp}, http {http} on {interfaces}; {} profiles, {} machines known",
+            "ready: {dhcp}, tftp {tftp}, {http} on {interfaces}; {} profiles, {} machines known",
             self.content.profiles(),
             self.registry.machines().len()
         )
@@ -218,16 +222,10 @@ impl Server {
             tasks.spawn(dhcp.run());
         }
         tasks.spawn(tftp.run());
-        tasks.spawn(watch_requests(settings.state, registry.clone()));
-        let (stopping, mut stopped) = watch::channel(false);
-        let router = content.router(&registry, leases, settings.advertise, &mut tasks);
-        let service = router.into_make_service_with_connect_info::<Local>();
-        let until_stopped = async move { drop(stopped.wait_for(|stop| *stop).await) };
-        let mut serving = tokio::spawn(
-            axum::serve(http, service)
-                .with_graceful_shutdown(until_stopped)
-                .into_future(),
-        );
+        tasks.spawn(watch_requests(settings.state.clone(), registry.clone()));
+        let (stopping, stopped) = watch::channel(false);
+        let router = content.router(&registry, leases, &settings, &mut tasks);
+        let mut serving = tokio::spawn(http.run(router, stopped));
         let outcome = tokio::select! {
             () = stop => {
                 let _ = stopping.send(true);
@@ -238,7 +236,7 @@ impl Server {
                 }
                 Ok(())
             }
-            ended = &mut serving => ended.map_err(std::io::Error::other).and_then(|served| served),
+            ended = &mut serving => ended.map_err(std::io::Error::other),
         };
         tasks.shutdown().await;
         registry.stop().await;
@@ -307,9 +305,10 @@ impl Content {
         self,
         registry: &Registry,
         leases: Option<Arc<LeaseServer>>,
-        advertise: Option<Ipv4Addr>,
+        settings: &Settings,
         tasks: &mut JoinSet<()>,
-    ) -> axum::Router {
+    ) -> Routes {
+        let advertise = settings.advertise;
         let programs = BootPrograms {
             first_stages: self.first_stages(),
             observer: registry.observer(),
@@ -318,14 +317,17 @@ impl Content {
         match self {
             Self::Site(site, watch) => {
                 tasks.spawn(watch_site(*watch));
+                let (Source::Site(dir) | Source::Matchbox(dir)) = &settings.source;
                 let app = App {
+                    dir: dir.clone(),
+                    followers: Followers::default(),
                     site,
                     registry: registry.clone(),
                     issued: Issued::default(),
                     leases,
                     advertise,
                 };
-                http::routes(app, programs)
+                http::routes(app, programs, &Access::new(&settings.state))
             }
             Self::Matchbox(book) => http::matchbox_routes(book, programs),
         }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use embed::report::Identity;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use crate::lan::{Lan, PXE_SERVER, Service};
@@ -75,10 +77,12 @@ impl PxeServer {
             .arg("--state")
             .arg(state);
         command.args(["--interface", "eth0", "--http-port", &PORT.to_string()]);
+        let token = viewer(state)?;
         let mut service = room.serve("pxe-server", command, log)?;
         let client = reqwest::blocking::Client::builder()
             .timeout(Duration::from_secs(10))
             .no_proxy()
+            .default_headers(token)
             .build()
             .context("making an HTTP client")?;
         let health = url("/healthz");
@@ -148,6 +152,27 @@ impl PxeServer {
     pub fn check(&mut self) -> Result<()> {
         self.service.check()
     }
+}
+
+/// Headers that let an observer in, who is not on the server's machine.
+fn viewer(state: &Path) -> Result<HeaderMap> {
+    let mut command = Command::new(programs::program("pxe-server")?);
+    command.args([
+        "token", "new", "--name", "observer", "--role", "viewer", "--state",
+    ]);
+    let output = command.arg(state).output().context("making a token")?;
+    // A state that is used again has the token of before, which nobody knows any more.
+    let output = if output.status.success() {
+        output
+    } else {
+        let mut revoke = Command::new(programs::program("pxe-server")?);
+        revoke.args(["token", "revoke", "--name", "observer", "--state"]);
+        revoke.arg(state).output().context("taking a token back")?;
+        command.output().context("making a token")?
+    };
+    let token = String::from_utf8(output.stdout).context("reading a token")?;
+    let value = HeaderValue::try_from(format!("Bearer {}", token.trim()))?;
+    Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
 }
 
 /// Absolute URL of `path` on the server, as machines of the LAN reach it.

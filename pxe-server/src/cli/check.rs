@@ -61,7 +61,7 @@ fn show(site: &Site, machine: &Subject, scripts: bool, out: &mut impl Write) -> 
     };
     let profile = assignment.profile;
     let sample = site.sample_config(&assignment, machine)?;
-    let digest = sample.ready.config.identity();
+    let digest = sample.ready.sha512;
     let told = if sample.stand_ins {
         "made with stand-ins for what the machine has not told".to_owned()
     } else {

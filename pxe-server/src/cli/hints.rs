@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Write as _};
 
+use crate::http::TlsError;
 use crate::net::NetError;
 use crate::server::ServeError;
 use crate::site::SiteError;
@@ -25,7 +26,8 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
         let store = cause.downcast_ref::<StoreError>().and_then(store_hint);
         let net = cause.downcast_ref::<NetError>().and_then(net_hint);
         let serve = cause.downcast_ref::<ServeError>().and_then(serve_hint);
-        site.or(store).or(net).or(serve)
+        let tls = cause.downcast_ref::<TlsError>().and_then(tls_hint);
+        site.or(store).or(net).or(serve).or(tls)
     })
 }
 
@@ -73,6 +75,18 @@ fn store_hint(error: &StoreError) -> Option<&'static str> {
             )
         }
         StoreError::Newer(_) => Some("a newer pxe-server has written it; use that one"),
+        _ => None,
+    }
+}
+
+fn tls_hint(error: &TlsError) -> Option<&'static str> {
+    match error {
+        TlsError::Mismatch { .. } => Some(
+            "give the key that the certificate was made with, and the server's own certificate first",
+        ),
+        TlsError::Content { .. } | TlsError::Empty { .. } => {
+            Some("both files are PEM, and the key has no passphrase")
+        }
         _ => None,
     }
 }

@@ -10,6 +10,7 @@ mod reinstall;
 mod rollout;
 mod serve;
 mod storm;
+mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ enum Command {
     Rollout(rollout::RolloutArgs),
     /// Boot many simulated machines from a server, and tell how it did
     Storm(storm::StormArgs),
+    /// Make tokens for operators and take them back
+    Token(token::TokenArgs),
 }
 
 /// Where the site and its state are.
@@ -81,6 +84,7 @@ pub fn run() -> ExitCode {
         Command::Reinstall(args) => reinstall::run(&args),
         Command::Rollout(args) => rollout::run(&args),
         Command::Storm(args) => storm::run(&args),
+        Command::Token(args) => token::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

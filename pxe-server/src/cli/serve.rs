@@ -1,6 +1,6 @@
 //! `pxe-server serve`
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::logging::{self, LogForm};
 use crate::dhcp::DhcpPorts;
+use crate::http::{HttpSettings, TlsFiles};
 use crate::server::{Server, Settings, Source};
 use crate::site::DhcpMode;
 
@@ -29,6 +30,21 @@ pub(super) struct ServeArgs {
     /// TCP port of the HTTP server
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     http_port: u16,
+    /// TCP port on which the same is served over TLS
+    #[arg(long, value_name = "PORT", requires = "tls_cert")]
+    https_port: Option<u16>,
+    /// Certificate for TLS, PEM, with what leads from it to an authority
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Certificates of authorities that vouch for operators, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    client_ca: Option<PathBuf>,
+    /// Address and port for operators alone, over TLS if there is a certificate
+    #[arg(long, value_name = "IP:PORT")]
+    api_address: Option<SocketAddr>,
     /// Address that clients are told, instead of the one of the interface they are heard on
     #[arg(long, value_name = "IP")]
     advertise: Option<Ipv4Addr>,
@@ -85,6 +101,12 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
         (_, Some(state)) => state,
         (Source::Site(dir) | Source::Matchbox(dir), None) => dir.join("state"),
     };
+    let tls = args.tls_cert.zip(args.tls_key);
+    let tls = tls.map(|(certificate, key)| TlsFiles {
+        certificate,
+        key,
+        client_ca: args.client_ca,
+    });
     let settings = Settings {
         state,
         source,
@@ -93,7 +115,12 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
         dhcp: args.dhcp.map(DhcpMode::from),
         dhcp_ports,
         tftp_port: args.tftp_port,
-        http_port: args.http_port,
+        http: HttpSettings {
+            port: args.http_port,
+            https_port: args.https_port,
+            tls,
+            api: args.api_address,
+        },
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -3,19 +3,17 @@
 use std::net::Ipv4Addr;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Path, Request, State};
-use axum::http::HeaderValue;
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::{ConnectInfo, Path, State};
+use axum::response::Response;
 use axum::routing::get;
 
 use crate::boot::{BootFile, autoexec_script, boot_path};
-use crate::http::assets::{at_end, length, serve};
-use crate::http::{BINARY, Local, Problem, endpoint};
+use crate::http::condition::Conditions;
+use crate::http::file::Served;
+use crate::http::tagged::tagged;
+use crate::http::{Local, Problem, TEXT, endpoint, kind_of};
 use crate::machine::{Event, Observer, Via};
 use crate::site::FirstStages;
-
-/// Firmware takes a boot program as this type; some refuse any other.
-const EFI: HeaderValue = HeaderValue::from_static("application/efi");
 
 /// What boot programs are served from.
 #[derive(Clone, Debug)]
@@ -40,7 +38,7 @@ async fn boot_file(
     State(app): State<BootPrograms>,
     ConnectInfo(local): ConnectInfo<Local>,
     Path((mac, file)): Path<(String, String)>,
-    request: Request,
+    asked: Conditions,
 ) -> Result<Response, Problem> {
     let mac = Problem::parse_mac(&mac)?;
     let path = match app
@@ -51,18 +49,16 @@ async fn boot_file(
     {
         None => return Err(Problem::NotFound(format!("no boot program `{file}`"))),
         Some((_, BootFile::Autoexec)) => {
-            return Ok(autoexec_script(endpoint(app.advertise, local)).into_response());
+            let script = autoexec_script(endpoint(app.advertise, local));
+            return Ok(tagged(&asked, TEXT, script));
         }
         Some((_, BootFile::Program(path))) => path,
     };
-    let kind = if file.ends_with(".efi") { EFI } else { BINARY };
-    let response = serve(&path, kind, request).await?;
-    let bytes = length(&response).unwrap_or_default();
+    let kind = kind_of(file.as_ref());
     let observer = app.observer.clone();
-    let event = Event::NbpServed {
-        file,
-        bytes,
-        via: Via::Http,
+    let sent = move |bytes| {
+        let via = Via::Http;
+        observer.note(mac, Event::NbpServed { file, bytes, via });
     };
-    Ok(at_end(response, move || observer.note(mac, event)))
+    Ok(Served::open(&path, kind)?.at_end(sent).answer(&asked))
 }

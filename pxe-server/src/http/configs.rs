@@ -7,16 +7,18 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use embed::contract::initrd::CONFIG;
 use embed::customize::Customization;
+use embed::digest::Sha512Digest;
 use embed::ignition::Config;
 use embed::initrd::Archive;
 
+use crate::http::condition::Conditions;
 use crate::http::reports::ReportQuery;
-use crate::http::tagged::tagged;
+use crate::http::tagged::{named, tagged};
 use crate::http::{App, Problem};
 use crate::mac::MacAddr;
 use crate::machine::{Event, State as MachineState, Subject, Ticket, TicketState};
@@ -73,7 +75,7 @@ impl Issued {
 
 /// The config that a machine is to get now.
 async fn config(app: &App, mac: MacAddr) -> Result<Arc<ReadyConfig>, Problem> {
-    let state = app.registry.machine(mac).map(|machine| machine.state);
+    let state = app.registry.state(mac);
     let installs = matches!(
         state,
         Some(MachineState::Booting | MachineState::Live | MachineState::Installing)
@@ -87,24 +89,24 @@ async fn config(app: &App, mac: MacAddr) -> Result<Arc<ReadyConfig>, Problem> {
     app.issued.make(&site, &assignment, &subject).await
 }
 
-fn served(app: &App, mac: MacAddr, config: &Config) {
-    let sha512 = config.identity();
+fn served(app: &App, mac: MacAddr, sha512: Sha512Digest) {
     app.registry
         .observer()
         .note(mac, Event::ConfigServed { sha512 });
-    tracing::info!(%mac, "config served");
+    tracing::debug!(%mac, "config served");
 }
 
 /// `GET /machines/{mac}/ignition`
 pub(super) async fn ignition(
     State(app): State<App>,
     Path(mac): Path<String>,
-    request: HeaderMap,
+    asked: Conditions,
 ) -> Result<Response, Problem> {
     let mac = Problem::parse_mac(&mac)?;
     let ready = config(&app, mac).await?;
-    served(&app, mac, &ready.config);
-    Ok(tagged(&request, IGNITION, ready.config.bytes().to_vec()))
+    served(&app, mac, ready.sha512);
+    let bytes = Bytes::copy_from_slice(ready.config.bytes());
+    Ok(named(&asked, IGNITION, &ready.sha512.to_string(), bytes))
 }
 
 /// `GET /machines/{mac}/config.img?ticket=…`: an initrd with the config for the system that is
@@ -113,7 +115,7 @@ pub(super) async fn initrd(
     State(app): State<App>,
     Path(mac): Path<String>,
     Query(query): Query<ReportQuery>,
-    request: HeaderMap,
+    asked: Conditions,
 ) -> Result<Response, Problem> {
     let mac = Problem::parse_mac(&mac)?;
     let given: Option<Ticket> = query.ticket.parse().ok();
@@ -131,8 +133,8 @@ pub(super) async fn initrd(
             "this machine's initrd cannot be made; the server's log says why".to_owned(),
         )
     })?;
-    served(&app, mac, &ready.config);
-    Ok(tagged(&request, "application/octet-stream", bytes))
+    served(&app, mac, ready.sha512);
+    Ok(tagged(&asked, "application/octet-stream", bytes))
 }
 
 /// The initrd: a config of the live system that brings the one for the installed system along.

@@ -2,33 +2,34 @@
 //! that leads out of the assets, 404 nothing is meant for this machine, 500 the operator's files
 //! are wrong, 503 they cannot be read now. Ignition gives up below 500 and tries again from there.
 
+use std::io::ErrorKind;
 use std::path::{Component, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::{HeaderMap, Uri};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::Uri;
 use axum::response::Response;
 use axum::routing::get;
 
-use crate::http::assets::serve;
+use crate::http::condition::Conditions;
+use crate::http::file::Served;
 use crate::http::tagged::tagged;
-use crate::http::{BINARY, BootPrograms, Problem, boot};
+use crate::http::{BootPrograms, Problem, Routes, TEXT, boot, kind_of};
 use crate::matchbox::{
     Book, Folder, Group, Library, Profile, RenderError, boot_script, env_file, grub_config,
     ignition, ipxe_script, labels, render_file, variables,
 };
 
-const TEXT: &str = "text/plain; charset=utf-8";
 const IGNITION: &str = "application/vnd.coreos.ignition+json";
 
 /// Every route.
-pub fn routes(book: Arc<Book>, programs: BootPrograms) -> Router {
+pub fn routes(book: Arc<Book>, programs: BootPrograms) -> Routes {
     let machine = Router::new()
         .route("/", get(async || "matchbox\n"))
         .route("/healthz", get(async || "ok\n"))
-        .route("/boot.ipxe", get(async || boot_script()))
-        .route("/boot.ipxe.0", get(async || boot_script()))
+        .route("/boot.ipxe", get(first))
+        .route("/boot.ipxe.0", get(first))
         .route("/ipxe", get(answer))
         .route("/grub", get(answer))
         .route("/ignition", get(answer))
@@ -37,7 +38,15 @@ pub fn routes(book: Arc<Book>, programs: BootPrograms) -> Router {
         .route("/metadata", get(answer))
         .route("/assets/{*path}", get(asset))
         .with_state(book);
-    machine.merge(boot::routes(programs))
+    Routes {
+        machines: machine.merge(boot::routes(programs)),
+        operators: Router::new(),
+    }
+}
+
+/// The same for every machine.
+async fn first(asked: Conditions) -> Response {
+    tagged(&asked, TEXT, boot_script())
 }
 
 /// Everything that depends on the machine that asks.
@@ -45,7 +54,7 @@ async fn answer(
     State(book): State<Arc<Book>>,
     RawQuery(query): RawQuery,
     uri: Uri,
-    request: HeaderMap,
+    asked: Conditions,
 ) -> Result<Response, Problem> {
     let path = uri.path().trim_start_matches('/').to_owned();
     let made = tokio::task::spawn_blocking(move || {
@@ -54,7 +63,7 @@ async fn answer(
     .await;
     let (kind, bytes) =
         made.map_err(|_| Problem::Unavailable("the server is going down".to_owned()))??;
-    Ok(tagged(&request, kind, bytes))
+    Ok(tagged(&asked, kind, bytes))
 }
 
 /// Content type and bytes of the answer to `path?query`.
@@ -136,7 +145,7 @@ impl From<RenderError> for Problem {
 async fn asset(
     State(book): State<Arc<Book>>,
     Path(path): Path<String>,
-    request: Request,
+    asked: Conditions,
 ) -> Result<Response, Problem> {
     let path = PathBuf::from(path);
     if !path
@@ -146,10 +155,16 @@ async fn asset(
         return Err(Problem::Forbidden("assets are below /assets".to_owned()));
     }
     let file = book.dir().join("assets").join(&path);
-    match tokio::fs::metadata(&file).await {
-        Ok(found) if found.is_file() => {}
-        Ok(_) => return Err(Problem::Forbidden("directories are not listed".to_owned())),
-        Err(_) => return Err(Problem::NotFound("no such asset".to_owned())),
-    }
-    serve(&file, BINARY, request).await
+    let opened = Served::try_open(&file, kind_of(&path));
+    let served = opened.map_err(|error| match error.kind() {
+        ErrorKind::IsADirectory => Problem::Forbidden("directories are not listed".to_owned()),
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            Problem::NotFound("no such asset".to_owned())
+        }
+        _ => {
+            tracing::error!(%error, path = %file.display(), "serving a file");
+            Problem::Unavailable("the server cannot read this file".to_owned())
+        }
+    })?;
+    Ok(served.answer(&asked))
 }

@@ -3,45 +3,82 @@
 //! Statuses are meant: 400 your request is wrong, 404 no such thing, 409 not for this install,
 //! 403 never, 413 too large, 5xx our fault. Ignition gives up below 500 and retries from there.
 
+mod access;
 mod api;
 mod assets;
 mod boot;
+mod condition;
 mod configs;
+mod events;
+mod file;
+mod front;
 mod leases;
-mod listener;
+mod local;
+mod manage;
 mod matchbox;
+mod metrics;
+mod operations;
 mod problem;
 mod reports;
 mod rollouts;
+mod schemas;
 mod scripts;
+mod service;
 mod site;
 mod tagged;
+mod tls;
 
 use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::HeaderValue;
 use axum::routing::{get, post};
+use tower_http::timeout::RequestBodyDeadlineLayer;
 
 use crate::boot::Endpoint;
 use crate::dhcp::LeaseServer;
 use crate::machine::Registry;
 use crate::site::CurrentSite;
 
+pub use access::Access;
 pub use boot::BootPrograms;
 pub use configs::Issued;
-pub use listener::{HttpListener, Local};
+pub use events::Followers;
+pub use local::Local;
 pub use matchbox::routes as matchbox_routes;
 pub use problem::Problem;
+pub use service::{HttpError, HttpService, HttpSettings, Routes};
+pub use tls::{TlsError, TlsFiles};
 
 /// The type of files that nobody needs to understand.
 const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
+/// Firmware takes a boot program as this type; some refuse any other.
+const EFI: HeaderValue = HeaderValue::from_static("application/efi");
+/// Firmware makes a disk of this in memory.
+const EFI_ISO: HeaderValue = HeaderValue::from_static("application/vnd.efi-iso");
+/// Time for a request's body.
+const BODY: Duration = Duration::from_secs(30);
+/// Scripts.
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// The type by which clients take the file at `path`.
+fn kind_of(path: &Path) -> HeaderValue {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("efi") => EFI,
+        Some("iso") => EFI_ISO,
+        _ => BINARY,
+    }
+}
 
 /// What every handler sees.
 #[derive(Clone, Debug)]
 pub struct App {
+    /// Directory of the site.
+    pub dir: PathBuf,
     /// The operator's intent.
     pub site: CurrentSite,
     /// The machines.
@@ -50,6 +87,8 @@ pub struct App {
     pub issued: Issued,
     /// Who leases addresses, if this server does.
     pub leases: Option<Arc<LeaseServer>>,
+    /// Room for those who follow events.
+    pub followers: Followers,
     /// Our address as clients shall use it, when not the one that they reached us by.
     pub advertise: Option<Ipv4Addr>,
 }
@@ -68,8 +107,21 @@ fn endpoint(advertise: Option<Ipv4Addr>, local: Local) -> Endpoint {
     }
 }
 
-/// Every route.
-pub fn routes(app: App, programs: BootPrograms) -> Router {
+/// Every route; operators' for those whom `access` lets in.
+pub fn routes(app: App, programs: BootPrograms, access: &Access) -> Routes {
+    let bounded = |router: Router<App>| {
+        router
+            .layer(DefaultBodyLimit::max(embed::report::MAX_BYTES))
+            .layer(RequestBodyDeadlineLayer::new(BODY))
+            .with_state(app.clone())
+    };
+    Routes {
+        operators: bounded(operations::routes(access)),
+        machines: bounded(machine_routes()).merge(boot::routes(programs)),
+    }
+}
+
+fn machine_routes() -> Router<App> {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         // What iPXE fetches.
@@ -80,14 +132,4 @@ pub fn routes(app: App, programs: BootPrograms) -> Router {
         .route("/machines/{mac}/ignition", get(configs::ignition))
         .route("/machines/{mac}/config.img", get(configs::initrd))
         .route("/machines/{mac}/report", post(reports::report))
-        // What operators see.
-        .route("/api/v1/site", get(site::status))
-        .route("/api/v1/leases", get(leases::list))
-        .route("/api/v1/rollouts", get(rollouts::list))
-        .route("/api/v1/machines", get(api::list))
-        .route("/api/v1/machines/{mac}", get(api::one))
-        .route("/api/v1/machines/{mac}/explain", get(site::explain))
-        .layer(DefaultBodyLimit::max(embed::report::MAX_BYTES))
-        .with_state(app)
-        .merge(boot::routes(programs))
 }

@@ -1,6 +1,7 @@
 //! Failures as HTTP answers: a status that means what it says, and one line of text.
 
 use axum::http::StatusCode;
+use axum::http::header::WWW_AUTHENTICATE;
 use axum::response::{IntoResponse, Response};
 
 use crate::mac::MacAddr;
@@ -12,6 +13,8 @@ use crate::machine::RegistryError;
 pub enum Problem {
     /// The request is wrong.
     BadRequest(String),
+    /// Nobody knows who asks.
+    Unauthorized(&'static str),
     /// There may be such a thing, and it is not given out.
     Forbidden(String),
     /// There is no such thing.
@@ -47,6 +50,10 @@ impl From<RegistryError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, text) = match self {
+            Self::Unauthorized(text) => {
+                let how = [(WWW_AUTHENTICATE, "Bearer")];
+                return (StatusCode::UNAUTHORIZED, how, format!("{text}\n")).into_response();
+            }
             Self::BadRequest(text) => (StatusCode::BAD_REQUEST, text),
             Self::Forbidden(text) => (StatusCode::FORBIDDEN, text),
             Self::NotFound(text) => (StatusCode::NOT_FOUND, text),

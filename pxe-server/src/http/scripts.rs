@@ -4,12 +4,15 @@ use std::collections::HashSet;
 use std::net::Ipv4Addr;
 
 use axum::extract::{ConnectInfo, Query, State};
+use axum::response::Response;
 
 use crate::boot::{
     InstallScript, Platform, boot_script, disk_script, held_script, install_script,
     unclaimed_script, waiting_script,
 };
-use crate::http::{App, Local, Problem};
+use crate::http::condition::Conditions;
+use crate::http::tagged::tagged;
+use crate::http::{App, Local, Problem, TEXT};
 use crate::machine::{Answer, Facts, Gate, Matched, State as MachineState, Terms};
 use crate::site::UnknownMachines;
 
@@ -17,8 +20,8 @@ use crate::site::UnknownMachines;
 type Said = Vec<(String, String)>;
 
 /// `GET /boot.ipxe`: the same for every machine.
-pub(super) async fn first() -> String {
-    boot_script()
+pub(super) async fn first(asked: Conditions) -> Response {
+    tagged(&asked, TEXT, boot_script())
 }
 
 /// `GET /ipxe?mac=…`: what this machine shall do now.
@@ -26,10 +29,16 @@ pub(super) async fn of_machine(
     State(app): State<App>,
     ConnectInfo(local): ConnectInfo<Local>,
     Query(said): Query<Said>,
-) -> Result<String, Problem> {
+    asked: Conditions,
+) -> Result<Response, Problem> {
+    let script = script(&app, local, &said).await?;
+    Ok(tagged(&asked, TEXT, script))
+}
+
+async fn script(app: &App, local: Local, said: &Said) -> Result<String, Problem> {
     let no_mac = || Problem::BadRequest("the query has no `mac`".to_owned());
-    let mac = Problem::parse_mac(value(&said, "mac").ok_or_else(no_mac)?)?;
-    let facts = facts(&said, local.peer);
+    let mac = Problem::parse_mac(value(said, "mac").ok_or_else(no_mac)?)?;
+    let facts = facts(said, local.peer);
     let mut subject = app.registry.subject(mac);
     subject.facts.update(&facts);
     let site = app.site.get();
@@ -53,13 +62,13 @@ pub(super) async fn of_machine(
     let answer = app.registry.script(mac, matched, terms, facts).await?;
     tracing::info!(%mac, script = ?answer.script(), "script served");
     let endpoint = app.endpoint(local);
-    let platform = Platform::from_ipxe(value(&said, "platform"));
+    let platform = Platform::from_ipxe(value(said, "platform"));
     if let Answer::Install(ticket) = answer {
         let (assignment, ready) = assignment.zip(ready).ok_or_else(|| {
             Problem::Unavailable("a new install was allowed this very moment; ask again".to_owned())
         })?;
         let profile = assignment.profile;
-        let config = profile.config_delivery.of(ready.config.identity());
+        let config = profile.config_delivery.of(ready.sha512);
         app.issued.keep(mac, ready);
         let parts = InstallScript {
             mac,

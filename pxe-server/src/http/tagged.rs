@@ -1,57 +1,88 @@
-//! Generated answers with an ETag, so that a client that has the same bytes already is told so
-//! (RFC 9110 section 13.1.2).
+//! Generated answers with an ETag: a client that has the same bytes already is told so, and one
+//! that has a part of them can ask for the rest.
 
-use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, StatusCode};
+use axum::body::Bytes;
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use embed::digest::Sha256Digest;
 
-/// `bytes` as an answer, or that the client has them.
-pub(super) fn tagged(request: &HeaderMap, kind: &str, bytes: Vec<u8>) -> Response {
-    let tag = format!("\"{}\"", Sha256Digest::of(&bytes));
-    let headers = [(ETAG, tag.clone()), (CONTENT_TYPE, kind.to_owned())];
-    let known = request.get_all(IF_NONE_MATCH).iter();
-    let known = known.filter_map(|value| value.to_str().ok());
-    if known
-        .flat_map(|value| value.split(','))
-        .any(|known| is(known, &tag))
-    {
-        return (StatusCode::NOT_MODIFIED, headers).into_response();
-    }
-    (headers, bytes).into_response()
+use crate::http::condition::{Conditions, Held, Verdict};
+
+/// `bytes` as an answer, or what of them was asked for, or that the client has them.
+pub(super) fn tagged(asked: &Conditions, kind: &'static str, bytes: impl Into<Bytes>) -> Response {
+    let bytes = bytes.into();
+    let tag = Sha256Digest::of(&bytes).to_string();
+    named(asked, kind, &tag, bytes)
 }
 
-/// Whether one member of an If-None-Match means `tag`, compared weakly.
-fn is(known: &str, tag: &str) -> bool {
-    let known = known.trim();
-    known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
+/// The same for bytes whose digest is known.
+pub(super) fn named(
+    asked: &Conditions,
+    kind: &'static str,
+    digest: &str,
+    bytes: Bytes,
+) -> Response {
+    let held = Held {
+        tag: format!("\"{digest}\""),
+        modified: None,
+        size: bytes.len() as u64,
+    };
+    let verdict = held.judge(asked);
+    let (status, mut headers) = held.head(&verdict);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    let sent = match verdict {
+        Verdict::Whole => bytes,
+        Verdict::Part(span) => part(&bytes, &span),
+        Verdict::NotModified | Verdict::Unsatisfiable => Bytes::new(),
+    };
+    (status, headers, sent).into_response()
+}
+
+fn part(bytes: &Bytes, span: &std::ops::Range<u64>) -> Bytes {
+    let at = |place: u64| {
+        usize::try_from(place)
+            .unwrap_or(usize::MAX)
+            .min(bytes.len())
+    };
+    bytes.slice(at(span.start)..at(span.end))
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header::{CONTENT_RANGE, ETAG, IF_NONE_MATCH, RANGE};
+    use axum::http::{HeaderMap, HeaderName, Method};
+
     use super::*;
 
-    fn status(known: &str) -> u16 {
-        let mut request = HeaderMap::new();
-        request.insert(IF_NONE_MATCH, known.parse().unwrap());
-        tagged(&request, "text/plain", b"a".to_vec())
-            .status()
-            .as_u16()
+    async fn answer(pairs: &[(HeaderName, &str)]) -> (u16, HeaderMap, Bytes) {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.insert(name, value.parse().unwrap());
+        }
+        let asked = Conditions::of(&Method::GET, &headers);
+        let (head, body) = tagged(&asked, "text/plain", "abc").into_parts();
+        let body = axum::body::to_bytes(body, 100).await.unwrap();
+        (head.status.as_u16(), head.headers, body)
     }
 
-    #[test]
-    fn who_has_the_bytes_is_not_sent_them_again() {
-        let answer = tagged(&HeaderMap::new(), "text/plain", b"a".to_vec());
-        assert_eq!(answer.status(), StatusCode::OK);
-        let tag = answer.headers()[ETAG].to_str().unwrap();
-        for known in [
-            tag.to_owned(),
-            format!("W/{tag}"),
-            format!("\"x\", {tag}"),
-            "*".to_owned(),
-        ] {
-            assert_eq!(status(&known), 304, "{known}");
-        }
-        assert_eq!(status("\"x\""), 200);
+    #[tokio::test]
+    async fn the_tag_of_the_bytes_spares_sending_them_again() {
+        let (status, headers, body) = answer(&[]).await;
+        assert_eq!((status, &*body), (200, &b"abc"[..]));
+        let tag = headers[ETAG].to_str().unwrap().to_owned();
+        assert_eq!(tag, format!("\"{}\"", Sha256Digest::of(b"abc")));
+        let (status, headers, body) = answer(&[(IF_NONE_MATCH, &tag)]).await;
+        assert_eq!((status, &*body), (304, &b""[..]));
+        assert_eq!(headers[ETAG].to_str().unwrap(), tag);
+    }
+
+    #[tokio::test]
+    async fn the_rest_of_the_bytes_can_be_asked_for() {
+        let (status, headers, body) = answer(&[(RANGE, "bytes=1-")]).await;
+        assert_eq!((status, &*body), (206, &b"bc"[..]));
+        assert_eq!(headers[CONTENT_RANGE], "bytes 1-2/3");
+        let (status, _, body) = answer(&[(RANGE, "bytes=3-")]).await;
+        assert_eq!((status, &*body), (416, &b""[..]));
     }
 }

@@ -162,6 +162,28 @@ pub enum Event {
 }
 
 impl Event {
+    /// Its name in documents.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Discovered => "discovered",
+            Self::Matched { .. } => "matched",
+            Self::Claimed { .. } => "claimed",
+            Self::DhcpDiscover { .. } => "dhcp-discover",
+            Self::NbpServed { .. } => "nbp-served",
+            Self::TicketIssued => "ticket-issued",
+            Self::ScriptServed { .. } => "script-served",
+            Self::RootfsServed { .. } => "rootfs-served",
+            Self::ConfigServed { .. } => "config-served",
+            Self::Live { .. } => "live",
+            Self::InstallStarted { .. } => "install-started",
+            Self::Progress { .. } => "progress",
+            Self::Installed { .. } => "installed",
+            Self::InstallFailed { .. } => "install-failed",
+            Self::Provisioned { .. } => "provisioned",
+            Self::ReinstallRequested => "reinstall-requested",
+        }
+    }
+
     /// The event that a machine's report stands for.
     pub fn from_report(report: &embed::report::Report) -> Self {
         use embed::report::Event as Reported;

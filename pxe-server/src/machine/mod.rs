@@ -4,6 +4,7 @@
 
 mod event;
 mod facts;
+mod feed;
 mod orders;
 mod registry;
 mod request;
@@ -14,6 +15,7 @@ mod ticket;
 pub use event::{BootClient, Event, Record, ScriptKind, Via};
 pub(crate) use facts::is_label;
 pub use facts::{FactError, Facts, Subject, host_name, printable, text_or_hex};
+pub use feed::{After, Feed, Told};
 pub use orders::{OrdersError, give_orders, orders_given};
 pub use registry::{Observer, Registry, RegistryError, Worker};
 pub use request::{OperatorRequest, RequestError, Wish, leave_request, waiting_requests};

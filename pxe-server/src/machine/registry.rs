@@ -15,8 +15,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::mac::MacAddr;
 use crate::machine::{
-    Answer, Event, Facts, Machine, Matched, OperatorRequest, Orders, Record, Refusal, Subject,
-    Terms, Ticket,
+    Answer, Event, Facts, Feed, Machine, Matched, OperatorRequest, Orders, Record, Refusal, State,
+    Subject, Terms, Ticket,
 };
 use crate::store::{MachineStore, StoreError};
 
@@ -87,6 +87,7 @@ pub struct Registry {
     given: Given,
     store: Arc<dyn MachineStore>,
     dropped: Arc<AtomicU64>,
+    feed: Feed,
 }
 
 /// Handle that can only note events, for the sides that must not wait.
@@ -117,10 +118,12 @@ impl Registry {
         let view: View = Arc::new(RwLock::new(machines));
         let (queue, requests) = mpsc::channel(QUEUE);
         let given = Given::default();
+        let feed = Feed::new();
         let worker = Committer {
             view: view.clone(),
             given: given.clone(),
             store: store.clone(),
+            feed: feed.clone(),
         };
         let thread = std::thread::spawn(move || worker.run(requests));
         Ok((
@@ -131,6 +134,7 @@ impl Registry {
                 given,
                 store,
                 dropped: Arc::default(),
+                feed,
             },
             Worker(thread),
         ))
@@ -139,6 +143,16 @@ impl Registry {
     /// A handle for observations.
     pub fn observer(&self) -> Observer {
         Observer(self.clone())
+    }
+
+    /// What happens, as it happens.
+    pub fn feed(&self) -> Feed {
+        self.feed.clone()
+    }
+
+    /// How many observations were not recorded since the start.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 
     /// All machines, by address.
@@ -169,6 +183,11 @@ impl Registry {
         let given = self.given.read().ok();
         let orders = given.and_then(|given| given.get(profile).cloned());
         orders.unwrap_or_default()
+    }
+
+    /// Where one machine is in its life.
+    pub fn state(&self, mac: MacAddr) -> Option<State> {
+        Some(self.view.read().ok()?.get(&mac)?.state)
     }
 
     /// What is known of `mac`, with what was heard a moment ago and is not durable yet: a machine

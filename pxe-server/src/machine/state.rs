@@ -33,6 +33,32 @@ pub enum State {
     Failed,
 }
 
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Discovered,
+        Self::Booting,
+        Self::Live,
+        Self::Installing,
+        Self::Installed,
+        Self::Provisioned,
+        Self::Failed,
+    ];
+
+    /// Its name in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Discovered => "discovered",
+            Self::Booting => "booting",
+            Self::Live => "live",
+            Self::Installing => "installing",
+            Self::Installed => "installed",
+            Self::Provisioned => "provisioned",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// A ticket and whether it can still start an install.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "is")]

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use embed::butane::{self, FilesDir};
 use embed::config::{self, Written};
+use embed::digest::Sha512Digest;
 use embed::finding::{Renderer, Severity};
 use embed::ignition::Config;
 use embed::tree::Sources;
@@ -37,6 +38,8 @@ impl fmt::Display for ConfigErrors {
 pub struct ReadyConfig {
     /// The config.
     pub config: Config,
+    /// Digest of its bytes, which is its identity.
+    pub sha512: Sha512Digest,
     /// What is odd about it.
     pub warnings: Vec<String>,
 }
@@ -73,6 +76,7 @@ pub(super) fn read(
     }
     match loaded {
         Some(loaded) => Ok(ReadyConfig {
+            sha512: loaded.config.identity(),
             config: loaded.config,
             warnings,
         }),

@@ -36,7 +36,8 @@ pub struct Refused {
 }
 
 impl Refused {
-    fn of(error: &SiteError) -> Self {
+    /// Why `error` keeps a site from being served, found now.
+    pub fn of(error: &SiteError) -> Self {
         let causes = std::iter::successors(error.source(), |cause| (*cause).source());
         let causes: Vec<String> = causes.map(ToString::to_string).collect();
         let (file, line) = error.place();

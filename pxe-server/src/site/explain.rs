@@ -128,7 +128,7 @@ impl Site {
         };
         let config = self.config(assignment, known.subject);
         let (sha512, error) = match config {
-            Ok(ready) => (Some(ready.config.identity().to_string()), None),
+            Ok(ready) => (Some(ready.sha512.to_string()), None),
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
                 (None, Some(format!("{error}{}", cause.unwrap_or_default())))

@@ -6,9 +6,13 @@
 mod fixture;
 
 #[cfg(test)]
+mod api;
+#[cfg(test)]
 mod cable;
 #[cfg(test)]
 mod command;
+#[cfg(test)]
+mod connections;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
@@ -29,3 +33,5 @@ mod rollouts;
 mod storm;
 #[cfg(test)]
 mod tftp;
+#[cfg(test)]
+mod tls;

@@ -5,10 +5,12 @@ use std::io::{BufRead as _, BufReader};
 use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use embed::report::{Event, Report};
-use reqwest::blocking::{Client, Response};
+use reqwest::Method;
+use reqwest::blocking::{Client, RequestBuilder, Response};
 use serde_json::Value;
 
 use crate::fixture::MAC;
@@ -16,9 +18,12 @@ use crate::fixture::MAC;
 pub(crate) struct Server {
     child: Child,
     pub(crate) http: u16,
+    pub(crate) https: Option<u16>,
+    pub(crate) api: Option<u16>,
     pub(crate) tftp: u16,
     pub(crate) dhcp: u16,
     client: Client,
+    log: Arc<Mutex<String>>,
 }
 
 /// A DHCP server port whose client and boot server ports are free, too.
@@ -43,7 +48,14 @@ fn free_dhcp_port() -> u16 {
 impl Server {
     /// Starts a server for the site in `dir` and waits until it is ready.
     pub(crate) fn start(dir: &Path) -> Self {
-        Self::start_with(dir, &["--site".as_ref(), dir.join("site").as_os_str()])
+        Self::start_for_site(dir, &[])
+    }
+
+    /// The same with more options.
+    pub(crate) fn start_for_site(dir: &Path, options: &[&OsStr]) -> Self {
+        let site = dir.join("site");
+        let site = ["--site".as_ref(), site.as_os_str()];
+        Self::start_with(dir, &[&site, options].concat())
     }
 
     /// Starts a server for the matchbox data in `dir`, without DHCP.
@@ -81,21 +93,22 @@ impl Server {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Arc::<Mutex<String>>::default();
+        let keep = {
+            let log = log.clone();
+            move |line: &str| *log.lock().unwrap() += &format!("{line}\n")
+        };
         let ready = lines
             .by_ref()
             .map(Result::unwrap)
+            .inspect(|line| keep(line))
             .find(|line| line.contains("ready: "))
             .expect("the server is ready");
         // The pipe is read on, so that the server never waits for its log.
-        std::thread::spawn(move || lines.for_each(drop));
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| keep(&line)));
         let number = |word: &str| {
-            ready
-                .split([' ', ','])
-                .skip_while(|part| *part != word)
-                .nth(1)
-                .unwrap()
-                .parse()
-                .unwrap()
+            let mut parts = ready.split([' ', ',']).skip_while(|part| *part != word);
+            Some(parts.nth(1)?.parse().unwrap())
         };
         let client = Client::builder()
             .timeout(Duration::from_secs(20))
@@ -103,15 +116,27 @@ impl Server {
             .unwrap();
         Self {
             child,
-            http: number("http"),
-            tftp: number("tftp"),
+            http: number("http").unwrap(),
+            https: number("https"),
+            api: number("api"),
+            tftp: number("tftp").unwrap(),
+            log,
             dhcp,
             client,
         }
     }
 
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}/{path}", self.http)
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url(path))
     }
 
     pub(crate) fn get(&self, path: &str) -> Response {
@@ -127,16 +152,27 @@ impl Server {
     }
 
     pub(crate) fn get_if_none_match(&self, path: &str, tag: &str) -> Response {
+        self.get_with(path, &[("If-None-Match", tag)])
+    }
+
+    pub(crate) fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Response {
         let request = self.client.get(self.url(path));
-        request.header("If-None-Match", tag).send().unwrap()
+        let with =
+            |request: RequestBuilder, (name, value): &(&str, &str)| request.header(*name, *value);
+        headers.iter().fold(request, with).send().unwrap()
     }
 
     pub(crate) fn range(&self, path: &str, range: &str) -> Response {
-        self.client
-            .get(self.url(path))
-            .header("Range", range)
-            .send()
-            .unwrap()
+        self.get_with(path, &[("Range", range)])
+    }
+
+    /// Memory that the server has, KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.unwrap().split_whitespace().next().unwrap();
+        number.parse().unwrap()
     }
 
     pub(crate) fn post(&self, path: &str, body: impl Into<reqwest::blocking::Body>) -> u16 {

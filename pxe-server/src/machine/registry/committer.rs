@@ -10,7 +10,9 @@ use tokio::sync::mpsc;
 
 use super::{Command, Given, MAX_MACHINES, RegistryError, Reply, View, now};
 use crate::mac::MacAddr;
-use crate::machine::{Answer, Count, Event, Facts, Gate, Machine, Matched, Record, Terms, Ticket};
+use crate::machine::{
+    Answer, Count, Event, Facts, Feed, Gate, Machine, Matched, Record, Terms, Ticket,
+};
 use crate::store::{Change, MachineStore};
 
 /// Most requests in one transaction.
@@ -24,6 +26,7 @@ pub(super) struct Committer {
     pub(super) view: View,
     pub(super) given: Given,
     pub(super) store: Arc<dyn MachineStore>,
+    pub(super) feed: Feed,
 }
 
 impl Committer {
@@ -69,12 +72,10 @@ impl Committer {
             return false;
         }
         if let Ok(mut view) = self.view.write() {
-            view.extend(
-                changes
-                    .into_iter()
-                    .map(|change| (change.machine.mac, change.machine)),
-            );
+            let machines = changes.iter().map(|change| change.machine.clone());
+            view.extend(machines.map(|machine| (machine.mac, machine)));
         }
+        self.feed.publish(&changes);
         true
     }
 }
@@ -115,7 +116,13 @@ impl Batch<'_> {
     fn apply(&mut self, command: Command) {
         match command {
             Command::Observe { mac, event, time } => {
-                if let Some(change) = self.change(mac, time) {
+                // The same again before the last is durable tells nothing new; a machine that
+                // asks a thousand times a second does not push its own past out.
+                let is_new = |change: &&mut Change| {
+                    let last = change.records.last();
+                    last.is_none_or(|last| last.event != event)
+                };
+                if let Some(change) = self.change(mac, time).filter(is_new) {
                     change.machine.observe(&event);
                     record(change, event, time);
                 }

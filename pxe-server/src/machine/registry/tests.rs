@@ -1,5 +1,6 @@
 //! Reports through a store that fails, and what is answered then.
 
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use embed::report::Event as Reported;
@@ -10,11 +11,13 @@ use crate::store::{Change, Embedded};
 
 const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 
-/// A store whose disk can be full.
+/// A store whose disk can be full, or slow.
 #[derive(Debug)]
 struct Failing {
     inner: Embedded,
     full: AtomicBool,
+    /// Held by whoever makes it slow.
+    slow: Mutex<()>,
 }
 
 impl MachineStore for Failing {
@@ -27,6 +30,7 @@ impl MachineStore for Failing {
     }
 
     fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
+        drop(self.slow.lock().unwrap());
         if self.full.load(Ordering::SeqCst) {
             return Err(StoreError::Transaction(Box::new(redb::Error::Io(
                 std::io::ErrorKind::StorageFull.into(),
@@ -53,11 +57,40 @@ fn started() -> Report {
 }
 
 #[tokio::test]
+async fn the_same_again_and_again_does_not_push_a_machines_past_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(Failing {
+        inner: Embedded::open(dir.path()).unwrap(),
+        full: AtomicBool::new(false),
+        slow: Mutex::default(),
+    });
+    let (registry, worker) = Registry::start(store.clone()).unwrap();
+    let observer = registry.observer();
+    let event = |bytes| Event::RootfsServed { bytes };
+    let slow = store.slow.lock().unwrap();
+    for bytes in [1, 1, 1, 2].into_iter().chain([3; 2000]) {
+        observer.note(MAC, event(bytes));
+    }
+    drop(slow);
+    registry.stop().await;
+    tokio::task::spawn_blocking(move || worker.finish())
+        .await
+        .unwrap();
+    let told = registry.timeline(MAC).unwrap();
+    let mut told: Vec<Event> = told.into_iter().map(|record| record.event).collect();
+    // Each commit tells it once, and takes hundreds.
+    assert!(told.len() < 20, "{} events", told.len());
+    told.dedup();
+    assert_eq!(told, [Event::Discovered, event(1), event(2), event(3)]);
+}
+
+#[tokio::test]
 async fn nothing_is_acknowledged_or_visible_that_the_disk_did_not_take() {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(Failing {
         inner: Embedded::open(dir.path()).unwrap(),
         full: AtomicBool::new(false),
+        slow: Mutex::default(),
     });
     let (registry, _worker) = Registry::start(store.clone()).unwrap();
     let Answer::Install(ticket) = registry
@@ -92,6 +125,7 @@ async fn an_installed_machine_boots_its_disk_while_the_state_cannot_be_written()
     let store = Arc::new(Failing {
         inner: Embedded::open(dir.path()).unwrap(),
         full: AtomicBool::new(false),
+        slow: Mutex::default(),
     });
     let (registry, _worker) = Registry::start(store.clone()).unwrap();
     let Answer::Install(ticket) = registry
