@@ -50,7 +50,9 @@ fn main() -> Result<()> {
             big(&data, &nginx, "32 files of 32 MiB at once", data::FILES)?;
         }
     } else {
-        eprintln!("SKIP: configs, big, many: nginx is not installed");
+        eprintln!(
+            "SKIP: configs, big, many: nginx is not installed; its package, nginx-light, starts a service, so that setup leaves it to you"
+        );
     }
     if chosen("rendered") {
         rendered(&data)?;
