@@ -101,8 +101,9 @@ fn medians(costs: &[Cost]) -> Cost {
     }
 }
 
-fn median(costs: &[Cost], figure: impl Fn(&Cost) -> f64) -> f64 {
-    let mut figures: Vec<f64> = costs.iter().map(figure).collect();
+/// The median of a figure of several runs; 0 if there were none.
+pub fn median<T>(runs: &[T], figure: impl Fn(&T) -> f64) -> f64 {
+    let mut figures: Vec<f64> = runs.iter().map(figure).collect();
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or_default()
 }

@@ -1,9 +1,13 @@
-//! A site directory for the server: a copy of the demo's, with the media beside it.
+//! A site directory for the server: a copy of the demo's, with the media beside it; and media that
+//! need not boot.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use embed::digest::Sha256Digest;
+use embed::manifest::{Artifact, FORMAT, Manifest};
+use embed::medium::LiveImage;
 
 use crate::programs::repository;
 
@@ -27,6 +31,39 @@ pub fn prepare(directory: &Path, media: &Path) -> Result<PathBuf> {
     copy(&template(), &site)?;
     symlink(media, directory.join("media")).context("putting the media beside the site")?;
     Ok(site)
+}
+
+/// Writes a PXE set with its manifest into `directory`: files that hold their own names.
+pub fn sample_media(directory: &Path) -> Result<()> {
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("creating {}", directory.display()))?;
+    let artifact = |file: &str| -> Result<Artifact> {
+        std::fs::write(directory.join(file), file).with_context(|| format!("writing {file}"))?;
+        Ok(Artifact {
+            file: file.to_owned(),
+            size: file.len() as u64,
+            sha256: Sha256Digest::of(file.as_bytes()),
+        })
+    };
+    let manifest = Manifest {
+        format: FORMAT,
+        source: LiveImage {
+            name: "os".into(),
+            version: "1".into(),
+            architecture: "x86_64".into(),
+            sector_size: 512,
+            size: 1,
+            sha256: Sha256Digest::of(b"x"),
+        },
+        kargs: Vec::new(),
+        kernel: artifact("vmlinuz")?,
+        initramfs: artifact("initrd.img")?,
+        rootfs: artifact("rootfs.img")?,
+        iso: None,
+        image: None,
+    };
+    std::fs::write(directory.join("manifest.json"), manifest.to_json())
+        .context("writing a manifest")
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

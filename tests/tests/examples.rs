@@ -2,9 +2,6 @@
 
 use std::process::Command;
 
-use embed::digest::Sha256Digest;
-use embed::manifest::{Artifact, FORMAT, Manifest};
-use embed::medium::LiveImage;
 use tests::programs::{program, repository};
 use tests::site;
 
@@ -12,33 +9,7 @@ use tests::site;
 fn demo_site_passes_the_servers_check() {
     let room = tempfile::tempdir().unwrap();
     let media = room.path().join("some-media");
-    std::fs::create_dir(&media).unwrap();
-    let artifact = |file: &str| {
-        std::fs::write(media.join(file), file).unwrap();
-        Artifact {
-            file: file.into(),
-            size: file.len() as u64,
-            sha256: Sha256Digest::of(file.as_bytes()),
-        }
-    };
-    let manifest = Manifest {
-        format: FORMAT,
-        source: LiveImage {
-            name: "os".into(),
-            version: "1".into(),
-            architecture: "x86_64".into(),
-            sector_size: 512,
-            size: 1,
-            sha256: Sha256Digest::of(b""),
-        },
-        kargs: Vec::new(),
-        kernel: artifact("kernel"),
-        initramfs: artifact("initramfs"),
-        rootfs: artifact("rootfs"),
-        iso: None,
-        image: None,
-    };
-    std::fs::write(media.join("manifest.json"), manifest.to_json()).unwrap();
+    site::sample_media(&media).unwrap();
     let site = site::prepare(room.path(), &media).unwrap();
     let check = || {
         let mut command = Command::new(program("pxe-server").unwrap());

@@ -5,9 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use embed::digest::Sha256Digest;
-use embed::manifest::{Artifact, FORMAT, Manifest};
-use embed::medium::LiveImage;
+use tests::site::sample_media;
 
 const SITE: &str = "media: media
 ipxe: {dir: programs}
@@ -25,32 +23,7 @@ pub(super) fn write(dir: &Path) -> Result<PathBuf> {
         fs::create_dir_all(path.parent().unwrap_or(&site))?;
         fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))
     };
-    let artifact = |file: &str| -> Result<Artifact> {
-        put(&format!("media/{file}"), file.as_bytes())?;
-        Ok(Artifact {
-            file: file.to_owned(),
-            size: file.len() as u64,
-            sha256: Sha256Digest::of(file.as_bytes()),
-        })
-    };
-    let manifest = Manifest {
-        format: FORMAT,
-        source: LiveImage {
-            name: "os".into(),
-            version: "1".into(),
-            architecture: "x86_64".into(),
-            sector_size: 512,
-            size: 1,
-            sha256: Sha256Digest::of(b"x"),
-        },
-        kargs: vec![],
-        kernel: artifact("vmlinuz")?,
-        initramfs: artifact("initrd.img")?,
-        rootfs: artifact("rootfs.img")?,
-        iso: None,
-        image: None,
-    };
-    put("media/manifest.json", manifest.to_json().as_bytes())?;
+    sample_media(&site.join("media"))?;
     // The sizes of Debian's iPXE.
     put("programs/undionly.kpxe", &[1; 70_000])?;
     put("programs/snponly.efi", &[2; 170_000])?;

@@ -6,9 +6,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use embed::digest::Sha256Digest;
-use embed::manifest::{Artifact, FORMAT, Manifest};
-use embed::medium::LiveImage;
+use tests::site::sample_media;
 
 /// Files for the row of many.
 pub(crate) const FILES: usize = 32;
@@ -113,32 +111,7 @@ impl Data {
     }
 
     fn media(&self) -> Result<()> {
-        let artifact = |name: &str| -> Result<Artifact> {
-            fs::write(self.0.join("media").join(name), name)?;
-            Ok(Artifact {
-                file: name.to_owned(),
-                size: name.len() as u64,
-                sha256: Sha256Digest::of(name.as_bytes()),
-            })
-        };
-        let manifest = Manifest {
-            format: FORMAT,
-            source: LiveImage {
-                name: "os".into(),
-                version: "1".into(),
-                architecture: "x86_64".into(),
-                sector_size: 512,
-                size: 1,
-                sha256: Sha256Digest::of(b"x"),
-            },
-            kargs: vec![],
-            kernel: artifact("vmlinuz")?,
-            initramfs: artifact("initrd.img")?,
-            rootfs: artifact("rootfs.img")?,
-            iso: None,
-            image: None,
-        };
-        fs::write(self.0.join("media/manifest.json"), manifest.to_json())?;
+        sample_media(&self.0.join("media"))?;
         fs::write(self.0.join("ipxe/undionly.kpxe"), "x")?;
         fs::write(self.0.join("ipxe/snponly.efi"), "x")?;
         Ok(())

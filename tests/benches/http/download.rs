@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
+use tests::contender::median;
 
 use super::servers::Server;
 
@@ -20,14 +21,9 @@ pub(crate) struct Cost {
 
 impl Cost {
     pub(crate) fn median(all: &[Self]) -> Self {
-        let of = |figure: fn(&Self) -> f64| {
-            let mut figures: Vec<f64> = all.iter().map(figure).collect();
-            figures.sort_by(f64::total_cmp);
-            figures.get(figures.len() / 2).copied().unwrap_or_default()
-        };
         Self {
-            rate: of(|one| one.rate),
-            cpu: of(|one| one.cpu),
+            rate: median(all, |one| one.rate),
+            cpu: median(all, |one| one.cpu),
         }
     }
 }

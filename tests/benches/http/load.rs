@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use tests::contender::median;
+
 use super::servers::Server;
 
 const THREADS: usize = 2;
@@ -29,16 +31,11 @@ pub(crate) struct Figures {
 
 impl Figures {
     pub(crate) fn median(all: &[Self]) -> Self {
-        let of = |figure: fn(&Self) -> f64| {
-            let mut figures: Vec<f64> = all.iter().map(figure).collect();
-            figures.sort_by(f64::total_cmp);
-            figures.get(figures.len() / 2).copied().unwrap_or_default()
-        };
         Self {
-            rate: of(|one| one.rate),
-            cpu_us: of(|one| one.cpu_us),
-            p50_ms: of(|one| one.p50_ms),
-            p99_ms: of(|one| one.p99_ms),
+            rate: median(all, |one| one.rate),
+            cpu_us: median(all, |one| one.cpu_us),
+            p50_ms: median(all, |one| one.p50_ms),
+            p99_ms: median(all, |one| one.p99_ms),
         }
     }
 }
