@@ -9,11 +9,8 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use crate::mac::MacAddr;
 use crate::machine::{Machine, Record};
-use crate::store::{Change, MachineStore, StoreError, TIMELINE_EVENTS};
+use crate::store::{Change, MachineStore, StoreError, TIMELINE_EVENTS, database};
 
-/// Version of the tables' form.
-pub(super) const FORMAT: u64 = 1;
-const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const MACHINES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("machines");
 const EVENTS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("events");
 
@@ -31,36 +28,13 @@ impl Embedded {
             path: directory.to_owned(),
             source,
         })?;
-        let path = directory.join("machines.redb");
-        let open = |source: redb::Error| StoreError::Open {
-            path: path.clone(),
-            source: Box::new(source),
-        };
-        let database = Database::create(&path).map_err(|error| open(error.into()))?;
-        let format = prepare(&database).map_err(open)?;
-        if format > FORMAT {
-            Err(StoreError::Newer(format))
-        } else {
-            Ok(Self { database })
-        }
+        let database = database::open(directory.join("machines.redb"), |transaction| {
+            transaction.open_table(MACHINES)?;
+            transaction.open_table(EVENTS)?;
+            Ok(())
+        })?;
+        Ok(Self { database })
     }
-}
-
-/// Makes missing tables and gives the format of those that are there.
-fn prepare(database: &Database) -> Result<u64, redb::Error> {
-    let transaction = database.begin_write()?;
-    let format = {
-        let mut meta = transaction.open_table(META)?;
-        let found = meta.get("format")?.map(|value| value.value());
-        if found.is_none() {
-            meta.insert("format", FORMAT)?;
-        }
-        transaction.open_table(MACHINES)?;
-        transaction.open_table(EVENTS)?;
-        found.unwrap_or(FORMAT)
-    };
-    transaction.commit()?;
-    Ok(format)
 }
 
 impl MachineStore for Embedded {

@@ -7,11 +7,9 @@ use std::path::Path;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
-use super::StoreError;
+use super::{StoreError, database};
 use crate::dhcp::LeaseRecord;
 
-const FORMAT: u64 = 1;
-const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const LEASES: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("leases");
 
 /// Durable leases.
@@ -33,18 +31,11 @@ impl Leases {
     /// Opens the store in `directory`, which is there, and makes it when it is not. Only one process
     /// can have it open.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        let path = directory.join("leases.redb");
-        let open = |source: redb::Error| StoreError::Open {
-            path: path.clone(),
-            source: Box::new(source),
-        };
-        let database = Database::create(&path).map_err(|error| open(error.into()))?;
-        let format = prepare(&database).map_err(open)?;
-        if format > FORMAT {
-            Err(StoreError::Newer(format))
-        } else {
-            Ok(Self { database })
-        }
+        let database = database::open(directory.join("leases.redb"), |transaction| {
+            transaction.open_table(LEASES)?;
+            Ok(())
+        })?;
+        Ok(Self { database })
     }
 
     fn read(&self) -> Result<Vec<(u32, Vec<u8>)>, redb::Error> {
@@ -68,22 +59,6 @@ impl Leases {
         transaction.commit()?;
         Ok(())
     }
-}
-
-/// Makes missing tables and gives the format of those that are there.
-fn prepare(database: &Database) -> Result<u64, redb::Error> {
-    let transaction = database.begin_write()?;
-    let format = {
-        let mut meta = transaction.open_table(META)?;
-        let found = meta.get("format")?.map(|value| value.value());
-        if found.is_none() {
-            meta.insert("format", FORMAT)?;
-        }
-        transaction.open_table(LEASES)?;
-        found.unwrap_or(FORMAT)
-    };
-    transaction.commit()?;
-    Ok(format)
 }
 
 fn failed(error: redb::Error) -> StoreError {

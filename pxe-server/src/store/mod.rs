@@ -4,6 +4,7 @@
 //! commit failed as a whole. `embedded` is one file in the state directory. [`LeaseStore`] is the same
 //! for leases, in a file of its own.
 
+mod database;
 mod embedded;
 mod leases;
 
@@ -83,6 +84,6 @@ pub enum StoreError {
         source: serde_json::Error,
     },
     /// Written by a newer program.
-    #[error("the state has format {0}; this program knows up to {max}", max = embedded::FORMAT)]
+    #[error("the state has format {0}; this program knows up to {max}", max = database::FORMAT)]
     Newer(u64),
 }
