@@ -4,13 +4,12 @@
 //! A file appears under its name only when it is complete and verified; a failed download leaves
 //! no trace and keeps what an earlier one left.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use embed::digest::Sha256Digest;
 use embed::progress::Progress;
 
-use crate::cancel::{Cancel, Cancelled};
+use crate::cancel::Cancel;
 use crate::image::{OpenImage, SignaturePlace, Terms, unpack, vouched_list};
 use crate::observe::Observer;
 use crate::pipeline::{Decoding, Extent, ImageError, Pipeline, Reading};
@@ -20,10 +19,13 @@ use crate::source::stream_metadata::{Artifact, fetch_with};
 use crate::source::{
     Access, ExpectedDigest, ImageStream, ManifestPlace, SourceError, StreamQuery, named, open_sized,
 };
-use crate::verify::{Check, Keyring, SignaturePolicy, Trust, VerifyError};
+use crate::verify::{Check, Keyring, SignaturePolicy, Trust};
 
 use kept::{Companions, temp_file};
 
+pub use error::DownloadError;
+
+mod error;
 mod kept;
 
 /// What to fetch.
@@ -40,6 +42,13 @@ pub enum Wanted {
     },
     /// All artifacts of a format of a stream, in the order of their types.
     Stream(StreamQuery),
+    /// One artifact of a stream whose metadata is at hand.
+    Artifact {
+        /// The artifact.
+        artifact: Artifact,
+        /// How the metadata was found; where else the artifact is.
+        query: StreamQuery,
+    },
 }
 
 /// In which form files are kept.
@@ -88,45 +97,6 @@ pub struct Downloaded {
     pub was_there: bool,
 }
 
-/// Why a download failed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DownloadError {
-    /// It could not be opened.
-    #[error("cannot fetch the artifact")]
-    Source(#[source] SourceError),
-    /// It can never be verified: no signature, no keys.
-    #[error("the artifact cannot be verified")]
-    Verify(#[source] VerifyError),
-    /// Its bytes did not come, cannot be decoded, or nobody vouches for them.
-    #[error("the artifact {url} is not good")]
-    Image {
-        /// Where it came from.
-        url: String,
-        /// Why.
-        #[source]
-        source: ImageError,
-    },
-    /// The URL does not end in a file name.
-    #[error("{url} does not end in a file name")]
-    FileName {
-        /// The URL.
-        url: String,
-    },
-    /// The file could not be written.
-    #[error("cannot write {}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// Asked to stop.
-    #[error(transparent)]
-    Cancelled(#[from] Cancelled),
-}
-
 /// Fetches everything that is wanted; the files in the order in which they were done.
 pub fn download(
     request: &Request,
@@ -139,7 +109,7 @@ pub fn download(
             mirrors,
             access,
         } => (access, named(Some(url.as_str()), mirrors)),
-        Wanted::Stream(query) => (&query.access, query.named()),
+        Wanted::Stream(query) | Wanted::Artifact { query, .. } => (&query.access, query.named()),
     };
     let fetcher = Fetcher::new(access, &named, observer, cancel).map_err(source_error)?;
     let job = Job {
@@ -173,6 +143,7 @@ impl Job<'_> {
     fn artifacts(&self) -> Result<Vec<Artifact>, SourceError> {
         match &self.request.wanted {
             Wanted::Url { url, .. } => Ok(vec![Artifact::at(url)?]),
+            Wanted::Artifact { artifact, .. } => Ok(vec![artifact.clone()]),
             Wanted::Stream(query) => {
                 let metadata = fetch_with(&self.fetcher, &query.base_url, &query.stream)?;
                 let named = matches!(
@@ -192,7 +163,7 @@ impl Job<'_> {
         let path = self.request.dir.join(&name);
         let mirrors = match &self.request.wanted {
             Wanted::Url { mirrors, .. } => mirrors,
-            Wanted::Stream(query) => &query.mirrors,
+            Wanted::Stream(query) | Wanted::Artifact { query, .. } => &query.mirrors,
         };
         let located = Located::Servers {
             fetcher: Box::new(self.fetcher.clone()),

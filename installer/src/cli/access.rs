@@ -1,5 +1,5 @@
-//! Options on how servers are talked to and whose signatures count, for the commands that fetch.
-//! `install` has the same ones in [`crate::plan::Options`].
+//! Options on how servers are talked to and whose signatures count, for the commands that fetch,
+//! of this program and of others. `install` has the same ones in [`crate::plan::Options`].
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::verify::Keyring;
 
 /// How servers are talked to.
 #[derive(Args, Debug)]
-pub(super) struct AccessArgs {
+pub struct AccessArgs {
     /// Try a failed fetch N more times, or `infinite`
     ///
     /// Counted from the last byte that came; a transfer goes on where it broke off.
@@ -34,7 +34,8 @@ pub(super) struct AccessArgs {
 }
 
 impl AccessArgs {
-    pub(super) fn into_access(self) -> Access {
+    /// What the options say.
+    pub fn into_access(self) -> Access {
         Access {
             retries: self.fetch_retries,
             headers: self.http_header,
@@ -47,7 +48,7 @@ impl AccessArgs {
 
 /// Whose signatures count, beside those of the system's keys.
 #[derive(Args, Debug)]
-pub(super) struct KeyringArgs {
+pub struct KeyringArgs {
     /// Trust the OpenPGP keys in this file too [repeatable]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     keyring: Vec<PathBuf>,
@@ -57,7 +58,8 @@ pub(super) struct KeyringArgs {
 }
 
 impl KeyringArgs {
-    pub(super) fn into_keyring(self) -> Keyring {
+    /// The system's keys and those of the options.
+    pub fn into_keyring(self) -> Keyring {
         super::keyring(self.keyring, self.keyring_dir)
     }
 }

@@ -34,7 +34,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+pub use access::{AccessArgs, KeyringArgs};
 pub use media::MediaError;
+
+pub use crate::ui::cancel_on_signals;
+pub use crate::ui::progress::Watcher;
 
 use crate::plan::Options;
 use crate::ui;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::observe::Silent;
+use crate::verify::VerifyError;
 
 /// Serves these files, and keeps a list of what was asked for.
 fn serve(files: Vec<(&'static str, Vec<u8>)>) -> (String, Arc<Mutex<Vec<String>>>) {
@@ -172,4 +173,40 @@ fn a_url_without_file_name_is_refused() {
             "{url}: {error:?}"
         );
     }
+}
+
+#[test]
+fn an_artifact_of_metadata_has_its_own_signature_and_digest() {
+    let dir = tempfile::tempdir().unwrap();
+    let (url, asked) = serve(vec![("/a/os", b"data".to_vec())]);
+    let mut request = request(url.clone(), dir.path());
+    let mut artifact = Artifact::at(&format!("{url}/a/os")).unwrap();
+    artifact.signature = format!("{url}/s/of-os.asc");
+    artifact.sha256 = Some(Sha256Digest::of(b"other"));
+    let query = StreamQuery {
+        base_url: url,
+        stream: "stable".into(),
+        architecture: "x86_64".into(),
+        platform: "metal".into(),
+        format: "pxe".into(),
+        mirrors: Vec::new(),
+        access: Access::default(),
+    };
+    let wanted = |artifact: &Artifact| Wanted::Artifact {
+        artifact: artifact.clone(),
+        query: query.clone(),
+    };
+    request.wanted = wanted(&artifact);
+    let error = run(&request).unwrap_err();
+    let DownloadError::Image { source, .. } = &error else {
+        panic!("{error:?}");
+    };
+    let verify = matches!(source, ImageError::Verify(VerifyError::Digest { .. }));
+    assert!(verify, "{error:?}");
+    assert!(names(dir.path()).is_empty());
+    assert_eq!(*asked.lock().unwrap(), ["/s/of-os.asc", "/a/os"]);
+
+    artifact.sha256 = Some(Sha256Digest::of(b"data"));
+    request.wanted = wanted(&artifact);
+    assert_eq!(run(&request).unwrap()[0].path, dir.path().join("os"));
 }

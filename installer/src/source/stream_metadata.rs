@@ -39,6 +39,9 @@ pub struct Architecture {
 /// What a stream has for a platform.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Platform {
+    /// What these artifacts are called together.
+    #[serde(default)]
+    pub release: Option<String>,
     /// By format, then by artifact type (`disk`; for pxe `kernel`, `initramfs`, `rootfs`).
     #[serde(default)]
     pub formats: BTreeMap<String, BTreeMap<String, Artifact>>,
@@ -139,6 +142,23 @@ impl StreamMetadata {
         fetch_with(&fetcher, base_url, stream)
     }
 
+    /// Fetches the document at `url`, which the user named.
+    pub fn fetch_at(
+        url: &str,
+        access: &Access,
+        observer: &dyn Observer,
+        cancel: &Cancel,
+    ) -> Result<Self, SourceError> {
+        document(&Fetcher::new(access, &[url], observer, cancel)?, url)
+    }
+
+    /// What a platform's artifacts are called together, if the stream tells.
+    pub fn release(&self, query: &StreamQuery) -> Option<&str> {
+        let architecture = self.architectures.get(&query.architecture)?;
+        let platform = architecture.artifacts.get(&query.platform)?;
+        platform.release.as_deref()
+    }
+
     /// All artifacts of a format, by type.
     pub fn artifacts(
         &self,
@@ -213,8 +233,15 @@ pub(crate) fn fetch_with(
     stream: &str,
 ) -> Result<StreamMetadata, SourceError> {
     let url = format!("{}/{stream}.json", base_url.trim_end_matches('/'));
-    let bytes = fetcher.get_small(&url, MAX_METADATA)?;
-    serde_json::from_slice(&bytes).map_err(|source| SourceError::Metadata { url, source })
+    document(fetcher, &url)
+}
+
+fn document(fetcher: &Fetcher<'_>, url: &str) -> Result<StreamMetadata, SourceError> {
+    let bytes = fetcher.get_small(url, MAX_METADATA)?;
+    serde_json::from_slice(&bytes).map_err(|source| SourceError::Metadata {
+        url: url.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -337,6 +364,7 @@ mod tests {
         let image = metadata.image(&query("raw.xz")).unwrap();
         assert_eq!(image.location, "http://h/i.raw.xz");
         assert_eq!(image.sha256, Some(Sha256Digest::of(b"")));
+        assert_eq!(metadata.release(&query("raw.xz")), Some("1"));
     }
 
     #[test]

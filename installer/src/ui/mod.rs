@@ -54,7 +54,7 @@ fn to_stderr(text: &str) {
 
 /// A flag that SIGINT and SIGTERM set. A second signal ends the program at once: whenever that
 /// is, the disk does not boot.
-pub(crate) fn cancel_on_signals() -> anyhow::Result<Cancel> {
+pub fn cancel_on_signals() -> anyhow::Result<Cancel> {
     let cancel = Cancel::new();
     for signal in [SIGINT, SIGTERM] {
         // First, so that it only sees the flag as an earlier signal left it.

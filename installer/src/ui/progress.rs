@@ -3,7 +3,7 @@
 //! Events come for every block; each form thins them out for itself.
 
 use std::cell::RefCell;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(5);
 const JSON_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Shows what an operation tells, in the form that was asked for.
-pub(crate) struct Watcher {
+pub struct Watcher {
     form: RefCell<Form>,
     /// Thins out what goes to the log, where the form does not write lines by itself.
     log: RefCell<Pace>,
@@ -45,7 +45,7 @@ struct Pace {
 
 impl Watcher {
     /// A watcher in `form`; `auto` is a bar on a terminal and lines elsewhere.
-    pub(crate) fn new(form: ProgressForm) -> Self {
+    pub fn new(form: ProgressForm) -> Self {
         let terminal = io::stderr().is_terminal();
         let form = match form {
             ProgressForm::Auto if terminal => Form::Bar(bar()),
@@ -61,7 +61,7 @@ impl Watcher {
     }
 
     /// Prints the result as the last JSON line, if progress is shown as such; whether it was.
-    pub(crate) fn result(&self, result: &impl Serialize) -> anyhow::Result<bool> {
+    pub fn result(&self, result: &impl Serialize) -> anyhow::Result<bool> {
         if !matches!(&*self.form.borrow(), Form::Json(_)) {
             return Ok(false);
         }
@@ -71,10 +71,16 @@ impl Watcher {
     }
 
     /// Leaves the terminal's line free for what comes next.
-    pub(crate) fn finish(&self) {
+    pub fn finish(&self) {
         if let Form::Bar(bar) = &*self.form.borrow() {
             bar.finish_and_clear();
         }
+    }
+}
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watcher").finish_non_exhaustive()
     }
 }
 
