@@ -3,7 +3,7 @@
 //!
 //! Decisions (`dhcp`, `tftp`, `boot`, `machine`) are pure and apart from the sockets; the site
 //! (`site`, or a `matchbox` directory) is what the operator wants, the store (`store`) what has happened; `http` is where
-//! machines and operators ask; `storm` is the other end, simulated. [`cli::run`] is the command.
+//! machines and operators ask; `mirror` keeps media; `storm` is the other end, simulated. [`cli::run`] is the command.
 
 pub mod boot;
 pub mod cli;
@@ -12,6 +12,7 @@ pub mod http;
 pub mod mac;
 pub mod machine;
 pub mod matchbox;
+pub mod mirror;
 pub mod net;
 pub mod server;
 pub mod site;

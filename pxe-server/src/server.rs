@@ -24,7 +24,7 @@ use crate::tftp::{BootFiles, TftpServer};
 
 mod polling;
 
-use polling::{carry_out_requests, watch_requests, watch_site};
+use polling::{carry_out_requests, watch_builds, watch_requests, watch_site};
 
 /// How long running downloads may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(2);
@@ -317,6 +317,7 @@ impl Content {
         match self {
             Self::Site(site, watch) => {
                 tasks.spawn(watch_site(*watch));
+                tasks.spawn(watch_builds(site.clone(), registry.clone()));
                 let (Source::Site(dir) | Source::Matchbox(dir)) = &settings.source;
                 let app = App {
                     dir: dir.clone(),

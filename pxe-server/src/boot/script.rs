@@ -82,6 +82,8 @@ pub struct InstallScript<'a> {
     pub config: ConfigDelivery,
     /// Single-use permission, carried in the report URL.
     pub ticket: Ticket,
+    /// Where the server has the media's files, see [`crate::site::Site::assets`].
+    pub assets: &'a str,
     /// The server as seen by the machine.
     pub endpoint: Endpoint,
 }
@@ -92,10 +94,15 @@ pub struct InstallScript<'a> {
 pub struct CommandLineTooLong(pub usize);
 
 impl InstallScript<'_> {
+    /// URL of a file of the media.
+    fn asset(&self, file: &str) -> String {
+        self.endpoint.url(&format!("{}/{file}", self.assets))
+    }
+
     /// The kernel's arguments, one space between them.
     pub fn command_line(&self) -> Result<String, CommandLineTooLong> {
         let mac = self.mac.dashed();
-        let asset = |file: &str| self.endpoint.url(&format!("assets/{file}"));
+        let asset = |file: &str| self.asset(file);
         let mut words = vec![
             format!("initrd={}", self.manifest.initramfs.file),
             karg::FIRSTBOOT.to_owned(),
@@ -230,7 +237,7 @@ pub fn waiting_script(mac: MacAddr, why: &str, endpoint: Endpoint) -> String {
 pub fn install_script(parts: &InstallScript<'_>) -> Result<String, CommandLineTooLong> {
     let line = parts.command_line()?;
     let (manifest, source) = (parts.manifest, &parts.manifest.source);
-    let asset = |file: &str| parts.endpoint.url(&format!("assets/{file}"));
+    let asset = |file: &str| parts.asset(file);
     let config = match parts.config {
         ConfigDelivery::Url(_) => String::new(),
         ConfigDelivery::Initrd => {

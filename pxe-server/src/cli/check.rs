@@ -81,6 +81,7 @@ fn show(site: &Site, machine: &Subject, scripts: bool, out: &mut impl Write) -> 
         manifest: &site.manifest,
         config: profile.config_delivery.of(digest),
         ticket: Ticket([0; 16]),
+        assets: &site.assets(),
         endpoint: Endpoint {
             address: Ipv4Addr::new(192, 0, 2, 1),
             port: 8080,

@@ -1,8 +1,14 @@
 //! Errors as people read them: what, why, how to fix. The one place that knows hints.
 
+use std::error::Error;
 use std::io::{ErrorKind, Write as _};
 
+use installer::decode::DecodeError;
+use installer::source::SourceError;
+use installer::verify::VerifyError;
+
 use crate::http::TlsError;
+use crate::mirror::{BundleFault, MirrorError};
 use crate::net::NetError;
 use crate::server::ServeError;
 use crate::site::SiteError;
@@ -27,8 +33,75 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
         let net = cause.downcast_ref::<NetError>().and_then(net_hint);
         let serve = cause.downcast_ref::<ServeError>().and_then(serve_hint);
         let tls = cause.downcast_ref::<TlsError>().and_then(tls_hint);
-        site.or(store).or(net).or(serve).or(tls)
+        let mirror = mirror_hint(cause);
+        site.or(store).or(net).or(serve).or(tls).or(mirror)
     })
+}
+
+fn mirror_hint(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    let full = cause
+        .downcast_ref::<std::io::Error>()
+        .filter(|error| error.kind() == ErrorKind::StorageFull)
+        .map(|_| "make room on that disk, or keep fewer builds with --keep");
+    let mirror = cause.downcast_ref::<MirrorError>().and_then(place_hint);
+    let bundle = cause.downcast_ref::<BundleFault>();
+    let bundle = bundle.map(|_| "make the bundle again with `pxe-server mirror --export`");
+    let source = cause.downcast_ref::<SourceError>().and_then(source_hint);
+    let verify = cause.downcast_ref::<VerifyError>().and_then(verify_hint);
+    let decode = cause.downcast_ref::<DecodeError>();
+    let decode =
+        decode.map(|_| "tell whoever publishes the stream: the image is damaged, and signed");
+    full.or(mirror).or(bundle).or(source).or(verify).or(decode)
+}
+
+fn place_hint(error: &MirrorError) -> Option<&'static str> {
+    match error {
+        MirrorError::Busy(_) => Some("wait until it has ended; one at a time fills a stream"),
+        MirrorError::Index { .. } => {
+            Some("remove index.json and run `pxe-server mirror`: it is made of what is there")
+        }
+        MirrorError::OtherStream { .. } => Some("name it with --stream and --arch"),
+        MirrorError::Missing { .. } | MirrorError::NoRelease(_) => {
+            Some("metadata have the shape of Fedora CoreOS's streams; look at --url")
+        }
+        MirrorError::Empty(_) => Some("run `pxe-server mirror` without --export before"),
+        _ => None,
+    }
+}
+
+fn source_hint(error: &SourceError) -> Option<&'static str> {
+    match error {
+        SourceError::Transport { .. } | SourceError::Stalled { .. } | SourceError::Read { .. } => {
+            Some("check the network; --fetch-retries N goes on where a transfer broke off")
+        }
+        SourceError::NoArtifact { .. } => {
+            Some("`coreos-installer list-stream` shows what there is; --format names another")
+        }
+        SourceError::Changed { .. } | SourceError::ChangedLength { .. } => {
+            Some("it was published anew meanwhile; start again")
+        }
+        _ => None,
+    }
+}
+
+fn verify_hint(error: &VerifyError) -> Option<&'static str> {
+    match error {
+        VerifyError::UnknownKey { .. } => {
+            Some("if you trust that key, give its public key file with --keyring")
+        }
+        VerifyError::NoSignature { .. } => Some("nothing unsigned is mirrored"),
+        VerifyError::ExpiredKey { .. } | VerifyError::ExpiredSignature { .. } => {
+            Some("look at this machine's clock; else a newer build is needed")
+        }
+        VerifyError::Engine(_) => Some("install the `gpg` program"),
+        VerifyError::NoKey { .. } => Some("export one with `gpg --export KEY > FILE`"),
+        VerifyError::BadSignature { .. }
+        | VerifyError::NotASignature { .. }
+        | VerifyError::Digest { .. } => {
+            Some("it was damaged or replaced on its way; fetch it again, or from another place")
+        }
+        _ => None,
+    }
 }
 
 fn serve_hint(error: &ServeError) -> Option<&'static str> {
@@ -59,6 +132,9 @@ fn site_hint(error: &SiteError) -> Option<&'static str> {
         } => Some(
             "give it a value in `metadata` of the group or profile, or a default: `{{ x | default('y') }}`",
         ),
+        SiteError::NotMirrored { .. } => {
+            Some("`pxe-server mirror --site DIR` fetches the newest build and keeps it there")
+        }
         SiteError::Manifest { .. } => Some("build the media again with `iso-builder build`"),
         SiteError::CommandLine { .. } => {
             Some("shorten `kargs`, or move settings into the Ignition config")

@@ -6,6 +6,7 @@ mod claim;
 mod explain;
 mod hints;
 mod logging;
+mod mirror;
 mod reinstall;
 mod rollout;
 mod serve;
@@ -42,6 +43,12 @@ enum Command {
     Reinstall(reinstall::ReinstallArgs),
     /// See how far new versions of profiles are; pause, resume or halt them
     Rollout(rollout::RolloutArgs),
+    /// Keep the newest builds of a stream as media, verified
+    ///
+    /// Fetches what the stream publishes now, and serves nobody: a running server takes up what is
+    /// mirrored for its site.
+    #[command(after_help = mirror::EXAMPLES)]
+    Mirror(Box<mirror::MirrorArgs>),
     /// Boot many simulated machines from a server, and tell how it did
     Storm(storm::StormArgs),
     /// Make tokens for operators and take them back
@@ -83,6 +90,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Reinstall(args) => reinstall::run(&args),
         Command::Rollout(args) => rollout::run(&args),
+        Command::Mirror(args) => mirror::run(*args),
         Command::Storm(args) => storm::run(&args),
         Command::Token(args) => token::run(args),
     };

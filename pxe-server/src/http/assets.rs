@@ -22,23 +22,36 @@ pub(super) async fn asset(
     Query(query): Query<AssetQuery>,
     asked: Conditions,
 ) -> Result<Response, Problem> {
-    let site = app.site.get();
-    if !site.manifest.file_names().contains(&file.as_str()) {
-        return Err(Problem::NotFound(format!(
-            "the media have no file `{file}`"
-        )));
-    }
-    let served = Served::open(&site.media_dir.join(&file), kind_of(file.as_ref()))?;
-    let whose = query
-        .mac
-        .and_then(|mac| mac.parse().ok())
-        .filter(|_| file == site.manifest.rootfs.file);
-    let served = match whose {
+    serve(&app, None, &file, query, &asked)
+}
+
+/// `GET /assets/{release}/{file}`: the same of a mirrored build.
+pub(super) async fn asset_of_build(
+    State(app): State<App>,
+    Path((release, file)): Path<(String, String)>,
+    Query(query): Query<AssetQuery>,
+    asked: Conditions,
+) -> Result<Response, Problem> {
+    serve(&app, Some(&release), &file, query, &asked)
+}
+
+fn serve(
+    app: &App,
+    release: Option<&str>,
+    file: &str,
+    query: AssetQuery,
+    asked: &Conditions,
+) -> Result<Response, Problem> {
+    let missing = || Problem::NotFound(format!("the media have no file `{file}`"));
+    let asset = app.site.get().asset(release, file).ok_or_else(missing)?;
+    let served = Served::open(&asset.path, kind_of(file.as_ref()))?;
+    let whose = query.mac.and_then(|mac| mac.parse().ok());
+    let served = match whose.filter(|_| asset.is_rootfs) {
         Some(mac) => {
             let observer = app.registry.observer();
             served.at_end(move |bytes| observer.note(mac, Event::RootfsServed { bytes }))
         }
         None => served,
     };
-    Ok(served.answer(&asked))
+    Ok(served.answer(asked))
 }

@@ -128,6 +128,7 @@ fn machine_routes() -> Router<App> {
         .route("/boot.ipxe", get(scripts::first))
         .route("/ipxe", get(scripts::of_machine))
         .route("/assets/{file}", get(assets::asset))
+        .route("/assets/{release}/{file}", get(assets::asset_of_build))
         // What the live system and the installed one do.
         .route("/machines/{mac}/ignition", get(configs::ignition))
         .route("/machines/{mac}/config.img", get(configs::initrd))

@@ -76,6 +76,7 @@ async fn script(app: &App, local: Local, said: &Said) -> Result<String, Problem>
             manifest: &site.manifest,
             config,
             ticket,
+            assets: &site.assets(),
             endpoint,
         };
         return install_script(&parts).map_err(|error| Problem::Unavailable(error.to_string()));

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::machine::{Registry, orders_given, waiting_requests};
-use crate::site::Watch;
+use crate::machine::{Machine, Registry, State, orders_given, waiting_requests};
+use crate::site::{CurrentSite, Watch};
 
 /// How often the site's files are looked at.
 const SITE_POLL: Duration = Duration::from_secs(1);
+/// How often it is asked which builds of a mirror machines still need.
+const BUILDS_POLL: Duration = Duration::from_secs(5);
 /// How often operators' requests are looked for.
 const REQUEST_POLL: Duration = Duration::from_millis(250);
 
@@ -38,6 +40,24 @@ pub(super) async fn watch_site(mut watch: Watch) {
                 return;
             }
         }
+    }
+}
+
+/// Keeps builds of a mirror from being removed as long as machines are being installed with them.
+pub(super) async fn watch_builds(site: CurrentSite, registry: Registry) {
+    loop {
+        tokio::time::sleep(BUILDS_POLL).await;
+        let site = site.get();
+        if !site.holds_builds() {
+            continue;
+        }
+        let under_way = |machine: &Machine| {
+            let states = [State::Booting, State::Live, State::Installing];
+            states.contains(&machine.state)
+        };
+        let machines = registry.machines().into_iter().filter(under_way);
+        let intents = machines.filter_map(|machine| machine.install);
+        site.release_builds(&intents.map(|intent| intent.version).collect());
     }
 }
 

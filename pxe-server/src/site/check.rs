@@ -88,6 +88,7 @@ pub(super) fn profiles(dir: &Path, site: &Site) -> Result<(), SiteError> {
             manifest: &site.manifest,
             config: profile.config_delivery.of(Sha512Digest([0; 64])),
             ticket: Ticket([0; 16]),
+            assets: &site.assets(),
             endpoint: longest,
         };
         install_script(&parts).map_err(|source| SiteError::CommandLine { path, source })?;

@@ -125,11 +125,12 @@ impl CurrentSite {
 struct Fingerprint(BTreeMap<PathBuf, Option<(SystemTime, u64)>>);
 
 impl Fingerprint {
-    /// Looks at every file that a site in `dir` with its media in `media` is made of.
+    /// Looks at every file that a site in `dir` is made of; `media` is the one by which changes of
+    /// its media can be seen.
     fn of(dir: &Path, media: &Path) -> Self {
         let mut seen = Self::default();
         seen.look(&dir.join("site.yaml"), 0);
-        seen.look(&media.join("manifest.json"), 0);
+        seen.look(media, 0);
         for below in ["profiles", "groups", "configs"] {
             seen.look(&dir.join(below), DEPTH);
         }
@@ -157,6 +158,7 @@ impl Fingerprint {
 #[derive(Debug)]
 pub struct Watch {
     dir: PathBuf,
+    media: PathBuf,
     current: CurrentSite,
     read: Fingerprint,
     last: Fingerprint,
@@ -166,10 +168,12 @@ impl Watch {
     /// Reads the site of `dir` and begins to watch it.
     pub fn begin(dir: &Path) -> Result<(CurrentSite, Self), SiteError> {
         // What is seen before it is read: a change in between is not missed.
-        let read = Fingerprint::of(dir, &Site::media_of(dir)?);
+        let media = Site::media_mark(dir)?;
+        let read = Fingerprint::of(dir, &media);
         let current = CurrentSite::new(Site::load(dir)?);
         let watch = Self {
             dir: dir.to_owned(),
+            media,
             current: current.clone(),
             last: read.clone(),
             read,
@@ -180,15 +184,22 @@ impl Watch {
     /// Looks once. A change is taken up when the next look finds it unchanged, or at once if it
     /// was `asked` for.
     pub fn look(&mut self, asked: bool) {
-        let media = self.current.get().media_dir.clone();
-        let seen = Fingerprint::of(&self.dir, &media);
+        let mut seen = Fingerprint::of(&self.dir, &self.media);
         let settled = seen == self.last;
         self.last.clone_from(&seen);
         if !asked && (!settled || seen == self.read) {
             return;
         }
+        if let Ok(media) = Site::media_mark(&self.dir)
+            && media != self.media
+        {
+            // From now on its changes are the site's, also if it is refused.
+            self.media = media;
+            seen = Fingerprint::of(&self.dir, &self.media);
+            self.last.clone_from(&seen);
+        }
         let site = Site::load(&self.dir);
-        if Fingerprint::of(&self.dir, &media) != seen {
+        if Fingerprint::of(&self.dir, &self.media) != seen {
             // Written while it was read: the next look sees what has become of it.
             return;
         }

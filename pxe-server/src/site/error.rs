@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use embed::manifest::ManifestError;
 
 use crate::boot::CommandLineTooLong;
+use crate::mirror::{IndexError, PlainName};
 use crate::site::config::ConfigErrors;
 use crate::site::file;
 
@@ -95,6 +96,33 @@ pub enum SiteError {
         #[source]
         source: ConfigErrors,
     },
+    /// The mirror's index is unusable.
+    #[error("{} cannot be used", path.display())]
+    Index {
+        /// The file.
+        path: PathBuf,
+        /// Cause.
+        #[source]
+        source: IndexError,
+    },
+    /// The stream that `media` names has no such build in the mirror.
+    #[error(
+        "{}:{line}:{column}: {} is mirrored in {}", path.display(),
+        release.as_ref().map_or("no build".to_owned(), |release| format!("no build {release}")),
+        shelf.display()
+    )]
+    NotMirrored {
+        /// `site.yaml`.
+        path: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// Column, from 1.
+        column: u64,
+        /// Where the stream is in the mirror.
+        shelf: PathBuf,
+        /// The build that `media` names, if it names one.
+        release: Option<PlainName>,
+    },
     /// The media's manifest is unusable.
     #[error("{} is no usable manifest", path.display())]
     Manifest {
@@ -119,7 +147,9 @@ impl SiteError {
     /// The file that it is about, and the line in it.
     pub fn place(&self) -> (&Path, Option<u64>) {
         match self {
-            Self::Yaml { path, line, .. } => (path, Some(*line)),
+            Self::Yaml { path, line, .. } | Self::NotMirrored { path, line, .. } => {
+                (path, Some(*line))
+            }
             Self::Template { path, line, .. } => (path, u64::try_from(*line).ok()),
             Self::Read { path, .. }
             | Self::TooLarge { path, .. }
@@ -127,6 +157,7 @@ impl SiteError {
             | Self::Ignition { path, .. }
             | Self::Rendered { path, .. }
             | Self::Manifest { path, .. }
+            | Self::Index { path, .. }
             | Self::CommandLine { path, .. } => (path, None),
         }
     }

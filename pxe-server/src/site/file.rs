@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_saphyr::Spanned;
 
+use crate::site::media::MediaFile;
 use crate::site::subnets::DhcpFile;
 use crate::site::{SiteError, UnknownMachines};
 
@@ -15,8 +17,8 @@ pub(super) const MAX_FILE: u64 = 4 * 1024 * 1024;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct SiteFile {
-    /// Directory with `manifest.json`; relative to the site directory.
-    pub(super) media: PathBuf,
+    /// Directory with `manifest.json`, or a stream in a mirror; relative to the site directory.
+    pub(super) media: Spanned<MediaFile>,
     #[serde(default)]
     pub(super) ipxe: IpxeFile,
     #[serde(default)]

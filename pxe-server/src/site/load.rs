@@ -8,25 +8,20 @@ use std::sync::Arc;
 use embed::digest::Sha256Digest;
 use embed::manifest::Manifest;
 
+use crate::mirror::PlainName;
 use crate::site::file::{self, SiteFile};
 use crate::site::first_stage::first_stage;
 use crate::site::index::Index;
 use crate::site::render::Rendering;
 use crate::site::subnets::DhcpFile;
-use crate::site::{Metadata, Profile, Site, SiteError, Warning, check, config, template};
+use crate::site::{Metadata, Profile, Site, SiteError, Warning, check, config, media, template};
 
 impl Site {
-    /// Where the site in `dir` has its media.
-    pub fn media_of(dir: &Path) -> Result<PathBuf, SiteError> {
-        let site_file: SiteFile = file::read_yaml(&dir.join("site.yaml"))?;
-        Ok(dir.join(&site_file.media))
-    }
-
     /// Loads the site in `dir`, whole or not at all.
     pub fn load(dir: &Path) -> Result<Self, SiteError> {
         let site_path = dir.join("site.yaml");
         let site_file: SiteFile = file::read_yaml(&site_path)?;
-        let media_dir = dir.join(&site_file.media);
+        let media = media::load(dir, &site_file.media)?;
         let DhcpFile {
             mode: dhcp_mode,
             ipxe_user_classes,
@@ -34,8 +29,9 @@ impl Site {
         } = site_file.dhcp;
         let groups = load_all(&dir.join("groups"))?;
         let mut site = Self {
-            manifest: load_manifest(&media_dir)?,
-            media_dir,
+            media_dir: media.dir,
+            manifest: media.manifest,
+            mirrored: media.mirrored,
             first_stage: Arc::new(first_stage(
                 site_file.ipxe,
                 ipxe_user_classes,
@@ -120,58 +116,7 @@ pub(super) fn files(dir: &Path, suffix: &str) -> Result<Vec<PathBuf>, SiteError>
 }
 
 pub(super) fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && !text.starts_with('.')
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-}
-
-/// Reads the manifest and checks that the files it names are there in their sizes.
-fn load_manifest(dir: &Path) -> Result<Manifest, SiteError> {
-    let path = dir.join("manifest.json");
-    let bytes = file::read(&path)?;
-    let manifest = Manifest::parse(&bytes).map_err(|source| SiteError::Manifest {
-        path: path.clone(),
-        source,
-    })?;
-    for word in &manifest.kargs {
-        check::word(word, &path)?;
-    }
-    let image = manifest.image.as_ref().map(|image| &image.artifact);
-    for artifact in [
-        Some(&manifest.kernel),
-        Some(&manifest.initramfs),
-        Some(&manifest.rootfs),
-        image,
-    ]
-    .into_iter()
-    .flatten()
-    {
-        if !is_name(&artifact.file) {
-            return Err(value(
-                &path,
-                format!(
-                    "the file name `{}` does not fit into a URL as it is",
-                    artifact.file
-                ),
-            ));
-        }
-        let file = dir.join(&artifact.file);
-        let found = std::fs::metadata(&file)
-            .map_err(|source| SiteError::Read {
-                path: file.clone(),
-                source,
-            })?
-            .len();
-        if found != artifact.size {
-            return Err(value(
-                &file,
-                format!("has {found} bytes, the manifest says {}", artifact.size),
-            ));
-        }
-    }
-    Ok(manifest)
+    text.parse::<PlainName>().is_ok()
 }
 
 /// Digits that are enough to tell a profile's versions apart.
@@ -207,6 +152,11 @@ fn load_configs(dir: &Path, site: &mut Site) -> Result<(), SiteError> {
         let bytes = file::read(&path)?;
         let version = version(&site.manifest, profile, &bytes, &site.rendering);
         site.versions.insert(name.clone(), version);
+        let mirrored = site.mirrored.iter_mut();
+        for build in mirrored.flat_map(|mirrored| mirrored.beside.values_mut()) {
+            let version = self::version(&build.manifest, profile, &bytes, &site.rendering);
+            build.versions.insert(version);
+        }
         if profile.ignition.ends_with(template::SUFFIX) {
             continue;
         }

@@ -12,6 +12,7 @@ mod file;
 mod first_stage;
 mod index;
 mod load;
+mod media;
 mod pattern;
 mod render;
 mod selector;
@@ -37,6 +38,7 @@ pub use current::{CurrentSite, Refused, Status, Watch};
 pub use error::{SiteError, Warning};
 pub use explain::{Chosen, Explanation, GroupVerdict, Verdict};
 pub use first_stage::FirstStages;
+pub use media::{Asset, Mirrored, MirroredMedia};
 pub use render::SampleConfig;
 pub use selector::Selector;
 pub use subnets::{Addresses, DhcpMode, MachineAddress};
@@ -48,6 +50,8 @@ pub struct Site {
     pub media_dir: PathBuf,
     /// What the media consist of.
     pub manifest: Manifest,
+    /// Of which mirror they are, if of one.
+    pub mirrored: Option<Mirrored>,
     /// Network boot programs.
     pub first_stage: Arc<FirstStage>,
     /// Profiles by name.

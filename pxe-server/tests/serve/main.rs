@@ -26,6 +26,8 @@ mod lease;
 #[cfg(test)]
 mod matchbox;
 #[cfg(test)]
+mod mirror;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod rollouts;

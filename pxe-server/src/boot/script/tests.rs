@@ -66,6 +66,7 @@ fn install_script_is_the_documented_text() {
         manifest: &manifest,
         config: ConfigDelivery::Url(Sha512Digest([0xab; 64])),
         ticket: Ticket([7; 16]),
+        assets: "assets",
         endpoint: ENDPOINT,
     };
     let want = "#!ipxe
@@ -96,6 +97,7 @@ fn a_config_in_an_initrd_is_loaded_with_the_ticket_and_not_fetched_again() {
         manifest: &manifest,
         config: ConfigDelivery::Initrd,
         ticket: Ticket([7; 16]),
+        assets: "assets",
         endpoint: ENDPOINT,
     };
     let script = install_script(&parts).unwrap();
@@ -123,6 +125,7 @@ fn published_image_is_named_by_url() {
         manifest: &manifest,
         config: ConfigDelivery::Url(Sha512Digest([0; 64])),
         ticket: Ticket([0; 16]),
+        assets: "assets",
         endpoint: ENDPOINT,
     };
     assert!(
@@ -143,6 +146,7 @@ fn a_command_line_that_the_kernel_would_cut_is_refused() {
         manifest: &manifest,
         config: ConfigDelivery::Url(Sha512Digest([0; 64])),
         ticket: Ticket([0; 16]),
+        assets: "assets",
         endpoint: ENDPOINT,
     };
     assert!(matches!(install_script(&parts), Err(CommandLineTooLong(n)) if n > 2048));
