@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, Permissions};
-use std::io::{self, BufReader, Read as _, Write as _};
+use std::io::{self, BufReader, Read as _, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -54,7 +54,7 @@ pub fn export(shelf: &Shelf, bundle: &Path, cancel: &Cancel) -> Result<PlainName
 }
 
 /// Appends a file. Its time and owner say nothing: the same build gives the same bundle.
-fn append(tar: &mut Builder<&File>, name: &str, path: &Path) -> io::Result<()> {
+fn append(tar: &mut Builder<impl Write>, name: &str, path: &Path) -> io::Result<()> {
     let file = File::open(path)?;
     let mut header = Header::new_ustar();
     header.set_entry_type(EntryType::Regular);
@@ -276,3 +276,6 @@ fn verify(dir: &Path, name: &PlainName, keyring: &Keyring) -> Result<(), MirrorE
         .map(drop)
         .map_err(|source| MirrorError::Verify { file, source })
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::publisher::{Fault, Publisher};
-use super::{assert_holds, done, names, refused, shelf};
+use super::{assert_holds, assert_whole, done, index, names, refused, shelf};
 
 /// A mirror that holds build 1 of a stream that publishes 2 by now.
 fn mirrored() -> (Publisher, tempfile::TempDir) {
@@ -184,6 +184,46 @@ fn a_run_that_is_killed_leaves_the_old_build_and_the_next_goes_on() {
     assert!(fetched("2-disk") && fetched("2-rootfs.sig"), "{asked:?}");
     assert!(!fetched("2-rootfs"), "it was complete: {asked:?}");
     assert_holds(dir.path(), "2", &["1"]);
+}
+
+#[test]
+fn wherever_a_run_is_killed_the_index_names_a_whole_build() {
+    const KILLS: u32 = 12;
+    let (publisher, dir) = mirrored();
+    let mirror = |number: u32| {
+        let to = dir.path().join(format!("copy-{number}"));
+        fs::create_dir(&to).unwrap();
+        let mut copy = Command::new("cp");
+        done(copy.arg("-R").arg(dir.path().join("stable")).arg(&to));
+        to
+    };
+    let whole = mirror(0);
+    let begin = Instant::now();
+    done(&mut publisher.mirror(&whole));
+    let time = begin.elapsed();
+    assert_holds(&whole, "2", &["1"]);
+    for number in 1..=KILLS {
+        let mirror = mirror(number);
+        let mut child = publisher
+            .mirror(&mirror)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Wherever that is: what follows holds anywhere.
+        std::thread::sleep(time * number / KILLS);
+        let _ = child.kill();
+        child.wait().unwrap();
+        let (current, _) = index(&mirror);
+        for release in names(&shelf(&mirror)) {
+            if !release.starts_with('.') && release != "index.json" {
+                assert_whole(&shelf(&mirror).join(&release), &release);
+            }
+        }
+        assert!(shelf(&mirror).join(&current).is_dir(), "{current}");
+        done(&mut publisher.mirror(&mirror));
+        assert_holds(&mirror, "2", &["1"]);
+        fs::remove_dir_all(mirror).unwrap();
+    }
 }
 
 #[test]
