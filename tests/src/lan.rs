@@ -5,6 +5,7 @@
 
 pub mod dhcp;
 pub mod isolate;
+pub mod relay;
 pub mod room;
 
 use std::process::Command;
@@ -12,6 +13,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 pub use dhcp::Dnsmasq;
+pub use relay::Relay;
 pub use room::{Room, Service};
 
 /// Address of the LAN's ordinary DHCP server.
@@ -34,54 +36,46 @@ pub struct Lan {
 impl Lan {
     /// Makes the bridge and gives this process the address [`OBSERVER`] on it.
     pub fn create() -> Result<Self> {
-        ip(&[
-            "link",
-            "add",
-            BRIDGE,
-            "type",
-            "bridge",
-            "mcast_snooping",
-            "0",
-        ])?;
-        ip(&[
-            "address",
-            "add",
-            &format!("{OBSERVER}/{PREFIX}"),
-            "dev",
-            BRIDGE,
-        ])?;
-        ip(&["link", "set", BRIDGE, "up"])?;
+        bridge(BRIDGE)?;
+        let address = format!("{OBSERVER}/{PREFIX}");
+        ip(&["address", "add", &address, "dev", BRIDGE])?;
         Ok(Self { _private: () })
     }
 
     /// A network namespace `name` on the LAN with `address`, its interface called `eth0`.
     pub fn room(&self, name: &str, address: &str) -> Result<Room> {
-        let outer = format!("{name}-port");
         ip(&["netns", "add", name])?;
-        ip(&[
-            "link", "add", &outer, "type", "veth", "peer", "name", "eth0", "netns", name,
-        ])?;
-        ip(&["link", "set", &outer, "master", BRIDGE, "up"])?;
-        ip(&[
-            "-n",
-            name,
-            "address",
-            "add",
-            &format!("{address}/{PREFIX}"),
-            "dev",
-            "eth0",
-        ])?;
-        ip(&["-n", name, "link", "set", "eth0", "up"])?;
         ip(&["-n", name, "link", "set", "lo", "up"])?;
+        plug(name, "eth0", address, BRIDGE)?;
         Ok(Room::new(name))
     }
 
     /// A tap device `name` for a machine.
     pub fn tap(&self, name: &str) -> Result<String> {
-        ip(&["tuntap", "add", "dev", name, "mode", "tap"])?;
-        ip(&["link", "set", name, "master", BRIDGE, "up"])?;
-        Ok(name.to_owned())
+        tap(name, BRIDGE)
     }
+}
+
+fn bridge(name: &str) -> Result<()> {
+    ip(&["link", "add", name, "type", "bridge", "mcast_snooping", "0"])?;
+    ip(&["link", "set", name, "up"])
+}
+
+/// Connects the namespace `room` to `bridge` by `interface` with `address`.
+fn plug(room: &str, interface: &str, address: &str, bridge: &str) -> Result<()> {
+    let outer = format!("{room}-{interface}");
+    let ends = ["type", "veth", "peer", "name", interface, "netns", room];
+    ip(&[&["link", "add", &outer][..], &ends].concat())?;
+    ip(&["link", "set", &outer, "master", bridge, "up"])?;
+    let address = format!("{address}/{PREFIX}");
+    ip(&["-n", room, "address", "add", &address, "dev", interface])?;
+    ip(&["-n", room, "link", "set", interface, "up"])
+}
+
+fn tap(name: &str, bridge: &str) -> Result<String> {
+    ip(&["tuntap", "add", "dev", name, "mode", "tap"])?;
+    ip(&["link", "set", name, "master", bridge, "up"])?;
+    Ok(name.to_owned())
 }
 
 fn ip(arguments: &[&str]) -> Result<()> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::relay::GATEWAY;
 use super::{DHCP_SERVER, Lan, Service};
 
 /// dnsmasq, in a room of its own because it and a proxy DHCP server both want port 67.
@@ -36,8 +37,10 @@ impl Dnsmasq {
             "--no-ping",
             "--dhcp-range=192.0.2.100,192.0.2.199,255.255.255.0,1h",
         ]);
-        // No router and no resolver: there is nothing behind this LAN.
+        // No router and no resolver: there is nothing behind this LAN. Behind a relay there is.
         command.args(["--dhcp-option=3", "--dhcp-option=6"]);
+        command.arg("--dhcp-range=set:far,198.51.100.100,198.51.100.199,255.255.255.0,1h");
+        command.arg(format!("--dhcp-option=tag:far,3,{GATEWAY}"));
         let mut service = room.serve("dnsmasq", command, log)?;
         service.wait_ready(Duration::from_secs(10), || {
             std::fs::read_to_string(log).is_ok_and(|text| text.contains("DHCP, sockets bound"))

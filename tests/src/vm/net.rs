@@ -13,16 +13,19 @@ pub enum Nic {
         device: String,
         /// MAC address, colon form.
         mac: String,
+        /// Whether the card has the option ROM that QEMU brings along, an iPXE. Without one, UEFI
+        /// boots it by its own driver and PXE client; BIOS does not boot it.
+        rom: bool,
     },
 }
 
 impl Nic {
-    /// Arguments for QEMU. The card has no option ROM, so that under UEFI the firmware's own
-    /// driver and PXE client boot it and not an iPXE that QEMU brings along.
+    /// Arguments for QEMU.
     pub(super) fn arguments(&self, boot_index: Option<usize>) -> Vec<OsString> {
         match self {
             Self::None => vec!["-nic".into(), "none".into()],
-            Self::Tap { device, mac } => {
+            Self::Tap { device, mac, rom } => {
+                let rom = if *rom { "" } else { ",romfile=" };
                 let index = boot_index
                     .map(|i| format!(",bootindex={i}"))
                     .unwrap_or_default();
@@ -30,7 +33,7 @@ impl Nic {
                     "-netdev".into(),
                     format!("tap,id=lan,ifname={device},script=no,downscript=no,vhost=off").into(),
                     "-device".into(),
-                    format!("virtio-net-pci,netdev=lan,mac={mac},romfile={index}").into(),
+                    format!("virtio-net-pci,netdev=lan,mac={mac}{rom}{index}").into(),
                 ]
             }
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use tests::artifacts::{Artifacts, Flavour};
-use tests::lab::Lab;
+use tests::lab::{Lab, Network};
 use tests::scratch::Scratch;
 use tests::site;
 use tests::vm::{Accel, Boot, Firmware, Machine, disk};
@@ -89,10 +89,20 @@ impl Bench {
 
     /// A lab that serves the demo's site with the media in `media`, after `edit` of the site.
     pub(crate) fn lab(&self, media: &Path, edit: impl FnOnce(&Path) -> Result<()>) -> Result<Lab> {
+        self.lab_on(Network::Beside, media, edit)
+    }
+
+    /// The same on another network.
+    pub(crate) fn lab_on(
+        &self,
+        network: Network,
+        media: &Path,
+        edit: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<Lab> {
         let room = self.path("server");
         std::fs::create_dir_all(&room)?;
         let site = site::prepare(&room, media)?;
         edit(&site)?;
-        Lab::open(&site, &room.join("state"), &self.logs)
+        Lab::open(network, &site, &room.join("state"), &self.logs)
     }
 }

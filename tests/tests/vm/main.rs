@@ -11,6 +11,7 @@ mod media;
 mod minimal;
 mod network;
 mod ostree;
+mod rack;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ const AT_ONCE: usize = 2;
 fn cases() -> Vec<Case> {
     [
         network::CASES,
+        rack::CASES,
         media::CASES,
         minimal::CASES,
         firmware::CASES,

@@ -49,6 +49,7 @@ fn boots(bench: &Bench) -> Result<()> {
         .nic(Nic::Tap {
             device: lan.tap("tap0")?,
             mac: MAC.into(),
+            rom: false,
         })
         .start()?;
     bench.say("booting the minimal ISO");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use tests::guest::{self, DEMO, PROVISIONED};
-use tests::lab::Lab;
+use tests::lab::{Lab, Network};
 use tests::site::{self, MAC};
 use tests::vm::{Boot, Drive, Firmware, Machine, Vm, disk};
 
@@ -93,7 +93,7 @@ impl<'a> Site<'a> {
         let room = stage.scratch.path().join("server");
         std::fs::create_dir_all(&room)?;
         let site = site::prepare(&room, stage.artifacts.media())?;
-        let lab = Lab::open(&site, &room.join("state"), &stage.logs)?;
+        let lab = Lab::open(Network::Beside, &site, &room.join("state"), &stage.logs)?;
         let disk = stage.scratch.path().join("pxe.raw");
         disk::empty(&disk, DISK)?;
         Ok(Self {
