@@ -2,8 +2,9 @@
 //! site, beside the DHCP server that the LAN already has.
 //!
 //! Decisions (`dhcp`, `tftp`, `boot`, `machine`) are pure and apart from the sockets; the site
-//! (`site`, or a `matchbox` directory) is what the operator wants, the store (`store`) what has happened; `http` is where
-//! machines and operators ask; `mirror` keeps media; `storm` is the other end, simulated. [`cli::run`] is the command.
+//! (`site`, or a `matchbox` directory) is what the operator wants, the store (`store`) what has happened, `provision` what
+//! follows for one machine; `http` is where machines and operators ask; `mirror` keeps media; `storm` is the other end,
+//! simulated. [`cli::run`] is the command.
 
 pub mod boot;
 pub mod cli;
@@ -14,6 +15,7 @@ pub mod machine;
 pub mod matchbox;
 pub mod mirror;
 pub mod net;
+pub mod provision;
 pub mod server;
 pub mod site;
 pub mod store;

@@ -12,12 +12,12 @@ use tokio::task::JoinSet;
 
 use crate::dhcp::{DhcpPorts, DhcpServer, DhcpSettings, LeaseServer, Leasing};
 use crate::http::{
-    self, Access, App, BootPrograms, Followers, HttpError, HttpService, HttpSettings, Issued,
-    Routes,
+    self, Access, App, BootPrograms, Followers, HttpError, HttpService, HttpSettings, Routes,
 };
 use crate::machine::{OrdersError, Registry, Worker, orders_given};
 use crate::matchbox::{Book, BookError};
 use crate::net::NetError;
+use crate::provision::{Issued, Provisioner};
 use crate::site::{CurrentSite, DhcpMode, FirstStages, SiteError, Watch};
 use crate::store::{Embedded, Leases, StoreError};
 use crate::tftp::{BootFiles, TftpServer};
@@ -143,6 +143,7 @@ impl Server {
         let http_port = http.port().map_err(ServeError::Socket)?;
         let files = BootFiles {
             first_stages: first_stages.clone(),
+            provisioner: content.provisioner(&registry),
             advertise: settings.advertise,
             http_port,
             observer: registry.observer(),
@@ -267,7 +268,7 @@ fn leasing(state: &Path, first_stages: &FirstStages) -> Result<Leasing, StoreErr
 /// What is served, opened.
 #[derive(Debug)]
 enum Content {
-    Site(CurrentSite, Box<Watch>),
+    Site(CurrentSite, Issued, Box<Watch>),
     Matchbox(Arc<Book>),
 }
 
@@ -281,7 +282,7 @@ impl Content {
                 for warning in &site.get().warnings {
                     tracing::warn!("{warning}");
                 }
-                Ok(Self::Site(site, Box::new(watch)))
+                Ok(Self::Site(site, Issued::default(), Box::new(watch)))
             }
             Source::Matchbox(path) => {
                 let book = Book::open(path).map_err(|source| ServeError::Matchbox {
@@ -295,8 +296,19 @@ impl Content {
 
     fn first_stages(&self) -> FirstStages {
         match self {
-            Self::Site(site, _) => FirstStages::Site(site.clone()),
+            Self::Site(site, ..) => FirstStages::Site(site.clone()),
             Self::Matchbox(_) => FirstStages::packaged(),
+        }
+    }
+
+    /// Who decides what machines are given, where that is not matchbox's data alone.
+    fn provisioner(&self, registry: &Registry) -> Option<Provisioner> {
+        match self {
+            Self::Site(site, issued, _) => {
+                let (site, registry) = (site.clone(), registry.clone());
+                Some(Provisioner::new(site, registry, issued.clone()))
+            }
+            Self::Matchbox(_) => None,
         }
     }
 
@@ -315,16 +327,16 @@ impl Content {
             advertise,
         };
         match self {
-            Self::Site(site, watch) => {
+            Self::Site(site, issued, watch) => {
                 tasks.spawn(watch_site(*watch));
                 tasks.spawn(watch_builds(site.clone(), registry.clone()));
                 let (Source::Site(dir) | Source::Matchbox(dir)) = &settings.source;
                 let app = App {
                     dir: dir.clone(),
                     followers: Followers::default(),
+                    provisioner: Provisioner::new(site.clone(), registry.clone(), issued),
                     site,
                     registry: registry.clone(),
-                    issued: Issued::default(),
                     leases,
                     advertise,
                 };
@@ -336,7 +348,7 @@ impl Content {
 
     fn profiles(&self) -> usize {
         match self {
-            Self::Site(site, _) => site.get().profiles.len(),
+            Self::Site(site, ..) => site.get().profiles.len(),
             Self::Matchbox(book) => book.library().profiles.len(),
         }
     }

@@ -5,24 +5,49 @@
 
 use std::path::PathBuf;
 
-use crate::boot::Firmware;
+use crate::boot::{Firmware, grub};
 use crate::mac::MacAddr;
 
 /// The script that iPXE looks for beside the program it was loaded from.
 pub const AUTOEXEC: &str = "autoexec.ipxe";
 
-/// Boot programs by firmware: plain file names in one directory.
+/// A boot program: a plain file name in a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Programs {
-    /// Directory that holds the files.
+pub struct Program {
+    /// Directory that holds the file.
     pub dir: PathBuf,
-    /// For PC BIOS.
-    pub bios: Option<String>,
-    /// For UEFI on x86-64.
-    pub uefi_x64: Option<String>,
-    /// For UEFI on 64-bit ARM.
-    pub uefi_arm64: Option<String>,
+    /// Name of the file.
+    pub file: String,
 }
+
+impl Program {
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        self.dir.join(&self.file)
+    }
+}
+
+/// Boot programs by firmware.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Programs {
+    /// For PC BIOS.
+    pub bios: Option<Program>,
+    /// For UEFI on x86-64.
+    pub uefi_x64: Option<Program>,
+    /// For UEFI on 64-bit ARM.
+    pub uefi_arm64: Option<Program>,
+    /// Directory of what GRUB's boot programs load after them, if there are any.
+    pub grub_dir: Option<PathBuf>,
+}
+
+/// What shim loads beside itself: GRUB, MokManager, revocations.
+const BESIDE_SHIM: [&str; 5] = [
+    "grubx64.efi",
+    "grubaa64.efi",
+    "mmx64.efi",
+    "mmaa64.efi",
+    "revocations.efi",
+];
 
 /// What the first stage of a boot needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,36 +63,42 @@ pub struct FirstStage {
 pub enum BootFile {
     /// The generated [`AUTOEXEC`] script.
     Autoexec,
+    /// The generated [`grub::CONFIG`](crate::boot::grub::CONFIG) script.
+    GrubConfig,
     /// A boot program, at this path.
     Program(PathBuf),
 }
 
 impl Programs {
-    /// The program for `firmware`, if the site has one.
+    /// The name of the program for `firmware`, if the site has one.
     pub fn name(&self, firmware: Firmware) -> Option<&str> {
-        match firmware {
-            Firmware::Bios => self.bios.as_deref(),
-            Firmware::UefiX64 => self.uefi_x64.as_deref(),
-            Firmware::UefiArm64 => self.uefi_arm64.as_deref(),
-        }
+        let program = match firmware {
+            Firmware::Bios => &self.bios,
+            Firmware::UefiX64 => &self.uefi_x64,
+            Firmware::UefiArm64 => &self.uefi_arm64,
+        };
+        program.as_ref().map(|program| program.file.as_str())
     }
 
     /// All configured programs.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn all(&self) -> impl Iterator<Item = &Program> {
         [&self.bios, &self.uefi_x64, &self.uefi_arm64]
             .into_iter()
-            .filter_map(Option::as_deref)
+            .flatten()
     }
 
     /// Resolves a requested path: `FILE`, `boot/FILE` or `boot/MAC/FILE`, where FILE is one of
-    /// [`Programs::names`] or [`AUTOEXEC`]. Anything else is `None`: no path given by a client
-    /// ever reaches the file system.
+    /// [`Programs::all`], what shim loads, or a generated script, and `DIR/grub.cfg`, whatever DIR
+    /// a GRUB was built with. Anything else is `None`: no path given by a client ever reaches the file system.
     pub fn resolve(&self, path: &str) -> Option<(Option<MacAddr>, BootFile)> {
         let mut parts: Vec<&str> = path
             .split(['/', '\\'])
             .filter(|part| !part.is_empty() && *part != ".")
             .collect();
         let file = parts.pop()?;
+        if file == grub::CONFIG && self.grub_dir.is_some() {
+            return Some((None, BootFile::GrubConfig));
+        }
         let mac = match parts.as_slice() {
             [] | ["boot"] => None,
             ["boot", mac] => Some(mac.parse().ok()?),
@@ -76,8 +107,13 @@ impl Programs {
         if file.eq_ignore_ascii_case(AUTOEXEC) {
             return Some((mac, BootFile::Autoexec));
         }
-        let name = self.names().find(|name| *name == file)?;
-        Some((mac, BootFile::Program(self.dir.join(name))))
+        let program = self.all().find(|program| program.file == file);
+        let path = match (program, &self.grub_dir) {
+            (Some(program), _) => program.path(),
+            (None, Some(dir)) => dir.join(BESIDE_SHIM.iter().find(|name| **name == file)?),
+            (None, None) => return None,
+        };
+        Some((mac, BootFile::Program(path)))
     }
 }
 
@@ -91,11 +127,14 @@ mod tests {
     use super::*;
 
     fn programs() -> Programs {
-        Programs {
+        let program = |file: &str| Program {
             dir: "/p".into(),
-            bios: Some("undionly.kpxe".into()),
-            uefi_x64: Some("ipxe.efi".into()),
-            uefi_arm64: None,
+            file: file.into(),
+        };
+        Programs {
+            bios: Some(program("undionly.kpxe")),
+            uefi_x64: Some(program("ipxe.efi")),
+            ..Programs::default()
         }
     }
 
@@ -138,8 +177,49 @@ mod tests {
             "boot/x/ipxe.efi",
             "snponly.efi",
             "boot/02-00-00-00-00-01/a/ipxe.efi",
+            "grub/grub.cfg",
+            "grubx64.efi",
         ] {
             assert_eq!(programs().resolve(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn grub_finds_its_config_and_shim_what_it_loads() {
+        let shim = Program {
+            dir: "/g".into(),
+            file: "shimx64.efi".into(),
+        };
+        let programs = Programs {
+            uefi_x64: Some(shim),
+            grub_dir: Some("/g".into()),
+            ..programs()
+        };
+        for name in [
+            "grub/grub.cfg",
+            "/EFI/fedora/grub.cfg",
+            "boot/02-00-00-00-00-01/grub.cfg",
+        ] {
+            assert_eq!(
+                programs.resolve(name),
+                Some((None, BootFile::GrubConfig)),
+                "{name}"
+            );
+        }
+        let mac = MacAddr([2, 0, 0, 0, 0, 1]);
+        for (name, mac) in [
+            ("grubx64.efi", None),
+            ("boot/02-00-00-00-00-01//grubx64.efi", Some(mac)),
+        ] {
+            let found = Some((mac, BootFile::Program("/g/grubx64.efi".into())));
+            assert_eq!(programs.resolve(name), found, "{name}");
+        }
+        for name in [
+            "grub/grub.cfg-01-02-00-00-00-00-01",
+            "gcdx64.efi",
+            "grub/x86_64-efi/tftp.mod",
+        ] {
+            assert_eq!(programs.resolve(name), None, "{name}");
         }
     }
 }

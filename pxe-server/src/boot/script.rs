@@ -67,7 +67,7 @@ pub enum ConfigDelivery {
 }
 
 /// Name of the initrd that carries a machine's config.
-const CONFIG_INITRD: &str = "config.img";
+pub const CONFIG_INITRD: &str = "config.img";
 
 /// Everything an install script is made of.
 #[derive(Clone, Copy, Debug)]
@@ -101,17 +101,22 @@ impl InstallScript<'_> {
 
     /// The kernel's arguments, one space between them.
     pub fn command_line(&self) -> Result<String, CommandLineTooLong> {
+        // UEFI kernels load the initrds that their command line names, in this order.
+        let mut words = vec![format!("initrd={}", self.manifest.initramfs.file)];
+        if self.config == ConfigDelivery::Initrd {
+            words.push(format!("initrd={CONFIG_INITRD}"));
+        }
+        words.extend(self.kargs()?);
+        fitting(words.join(" "))
+    }
+
+    /// The kernel's arguments that do not depend on the boot loader.
+    pub(super) fn kargs(&self) -> Result<Vec<String>, CommandLineTooLong> {
         let mac = self.mac.dashed();
-        let asset = |file: &str| self.asset(file);
         let mut words = vec![
-            format!("initrd={}", self.manifest.initramfs.file),
             karg::FIRSTBOOT.to_owned(),
             format!("{}=metal", karg::PLATFORM),
         ];
-        if self.config == ConfigDelivery::Initrd {
-            // UEFI kernels load the initrds that their command line names, in this order.
-            words.insert(1, format!("initrd={CONFIG_INITRD}"));
-        }
         let given = self.manifest.kargs.iter().chain(&self.profile.kargs);
         words.extend(
             given
@@ -121,7 +126,7 @@ impl InstallScript<'_> {
         words.push(format!(
             "{}={}?mac={mac}",
             karg::LIVE_ROOTFS_URL,
-            asset(&self.manifest.rootfs.file)
+            self.asset(&self.manifest.rootfs.file)
         ));
         words.push(format!(
             "{}={}",
@@ -143,15 +148,20 @@ impl InstallScript<'_> {
             words.push(format!(
                 "{}={}",
                 karg::INST_IMAGE_URL,
-                asset(&image.artifact.file)
+                self.asset(&image.artifact.file)
             ));
         }
-        let line = words.join(" ");
-        if line.len() >= COMMAND_LINE_SIZE {
-            Err(CommandLineTooLong(line.len()))
-        } else {
-            Ok(line)
-        }
+        fitting(words.join(" "))?;
+        Ok(words)
+    }
+}
+
+/// The command line, if the kernel takes it.
+fn fitting(line: String) -> Result<String, CommandLineTooLong> {
+    if line.len() < COMMAND_LINE_SIZE {
+        Ok(line)
+    } else {
+        Err(CommandLineTooLong(line.len()))
     }
 }
 
@@ -308,7 +318,7 @@ fn boot_disk(platform: Platform, otherwise: &str) -> String {
 }
 
 /// Text of others reduced to what a script line can carry without a meaning of its own.
-fn screen_text(text: &str) -> String {
+pub(super) fn screen_text(text: &str) -> String {
     text.chars()
         .filter(|c| c.is_ascii_alphanumeric() || " ._+:()-".contains(*c))
         .take(80)
@@ -316,4 +326,4 @@ fn screen_text(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

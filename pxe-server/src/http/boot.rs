@@ -7,7 +7,7 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::response::Response;
 use axum::routing::get;
 
-use crate::boot::{BootFile, autoexec_script, boot_path};
+use crate::boot::{BootFile, autoexec_script, boot_path, grub};
 use crate::http::condition::Conditions;
 use crate::http::file::Served;
 use crate::http::tagged::tagged;
@@ -50,6 +50,10 @@ async fn boot_file(
         None => return Err(Problem::NotFound(format!("no boot program `{file}`"))),
         Some((_, BootFile::Autoexec)) => {
             let script = autoexec_script(endpoint(app.advertise, local));
+            return Ok(tagged(&asked, TEXT, script));
+        }
+        Some((_, BootFile::GrubConfig)) => {
+            let script = grub::first_script(endpoint(app.advertise, local).address);
             return Ok(tagged(&asked, TEXT, script));
         }
         Some((_, BootFile::Program(path))) => path,

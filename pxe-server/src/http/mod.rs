@@ -42,11 +42,11 @@ use tower_http::timeout::RequestBodyDeadlineLayer;
 use crate::boot::Endpoint;
 use crate::dhcp::LeaseServer;
 use crate::machine::Registry;
+use crate::provision::Provisioner;
 use crate::site::CurrentSite;
 
 pub use access::Access;
 pub use boot::BootPrograms;
-pub use configs::Issued;
 pub use events::Followers;
 pub use local::Local;
 pub use matchbox::routes as matchbox_routes;
@@ -83,8 +83,8 @@ pub struct App {
     pub site: CurrentSite,
     /// The machines.
     pub registry: Registry,
-    /// Configs that scripts have named.
-    pub issued: Issued,
+    /// What they are given.
+    pub provisioner: Provisioner,
     /// Who leases addresses, if this server does.
     pub leases: Option<Arc<LeaseServer>>,
     /// Room for those who follow events.

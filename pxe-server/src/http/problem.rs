@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::mac::MacAddr;
 use crate::machine::RegistryError;
+use crate::provision::ProvisionError;
 
 /// Why a request is not answered as wished.
 #[derive(Debug)]
@@ -43,6 +44,21 @@ impl From<RegistryError> for Problem {
                 Self::Conflict("this machine has no current install".to_owned())
             }
             RegistryError::Unavailable => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<ProvisionError> for Problem {
+    fn from(error: ProvisionError) -> Self {
+        let text = error.to_string();
+        match error {
+            ProvisionError::Unmatched(_) => Self::NotFound(text),
+            ProvisionError::Config => Self::Misconfigured(text),
+            ProvisionError::Ticket => Self::Conflict(text),
+            ProvisionError::Registry(error) => error.into(),
+            ProvisionError::Moment | ProvisionError::Stopping | ProvisionError::CommandLine(_) => {
+                Self::Unavailable(text)
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 //! what iPXE told in its query. Everything here was said by somebody on the network, and is kept
 //! short and printable; it chooses a group, it proves nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
@@ -91,6 +91,22 @@ impl Facts {
             _ => self.label(name, text)?,
         }
         Ok(())
+    }
+
+    /// What a query says about its machine, beside its address. Of equal names the first counts;
+    /// what cannot be is left out.
+    pub fn of_query<'a>(said: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut facts = Self::default();
+        let mut seen = HashSet::new();
+        for (name, value) in said {
+            if ["mac", "platform"].contains(&name) || !seen.insert(name) {
+                continue;
+            }
+            if let Err(error) = facts.say(name, value) {
+                tracing::debug!(%error, "left out of a query");
+            }
+        }
+        facts
     }
 
     fn label(&mut self, name: &str, text: String) -> Result<(), FactError> {

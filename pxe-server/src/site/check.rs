@@ -15,14 +15,15 @@ use crate::site::pattern::Pattern;
 use crate::site::{DhcpMode, Group, InstallImage, Site, SiteError};
 
 pub(super) fn programs(programs: &Programs, path: &Path) -> Result<(), SiteError> {
-    for name in programs.names() {
+    for program in programs.all() {
+        let name = &program.file;
         if !is_name(name) {
             return Err(value(
                 path,
-                format!("`ipxe`: `{name}` is no plain file name"),
+                format!("the boot program `{name}` is no plain file name"),
             ));
         }
-        let file = programs.dir.join(name);
+        let file = program.path();
         std::fs::metadata(&file).map_err(|source| SiteError::Read { path: file, source })?;
     }
     Ok(())

@@ -21,6 +21,7 @@ pub(super) struct SiteFile {
     pub(super) media: Spanned<MediaFile>,
     #[serde(default)]
     pub(super) ipxe: IpxeFile,
+    pub(super) grub: Option<GrubFile>,
     #[serde(default)]
     pub(super) dhcp: DhcpFile,
     #[serde(default)]
@@ -50,6 +51,16 @@ impl Default for IpxeFile {
             uefi_arm64: None,
         }
     }
+}
+
+/// Boot programs that start GRUB; firmware that has one gets it instead of iPXE.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct GrubFile {
+    pub(super) dir: PathBuf,
+    pub(super) bios: Option<String>,
+    pub(super) uefi_x64: Option<String>,
+    pub(super) uefi_arm64: Option<String>,
 }
 
 /// Reads a file of at most [`MAX_FILE`] bytes.

@@ -1,12 +1,12 @@
 //! Where DHCP, TFTP and HTTP boot take boot programs from: the site that is served, or the same
 //! ones all the time where there is no site.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
-use super::file::IpxeFile;
+use super::file::{GrubFile, IpxeFile};
 use super::{CurrentSite, DhcpMode, SiteError, UnknownMachines, check, subnets};
-use crate::boot::{FirstStage, Programs};
+use crate::boot::{FirstStage, Program, Programs};
 use crate::dhcp::Subnets;
 use crate::machine::Subject;
 
@@ -22,14 +22,13 @@ pub enum FirstStages {
 impl FirstStages {
     /// Boot programs as Debian's `ipxe` package has them, for every machine.
     pub fn packaged() -> Self {
-        let first_stage = first_stage(IpxeFile::default(), subnets::ipxe(), PathBuf::new());
+        let first_stage = first_stage(IpxeFile::default(), None, subnets::ipxe(), Path::new(""));
         Self::Fixed(Arc::new(first_stage))
     }
 
     /// Checks that the programs are there.
     pub fn check(&self) -> Result<(), SiteError> {
-        let programs = &self.get().programs;
-        check::programs(programs, &programs.dir)
+        check::programs(&self.get().programs, Path::new("site.yaml"))
     }
 
     /// The boot programs as they are now.
@@ -68,18 +67,29 @@ impl FirstStages {
     }
 }
 
-/// What `ipxe` and `dhcp` of a site in `dir` ask for.
+/// What `ipxe`, `grub` and `dhcp` of a site in `dir` ask for.
 pub(super) fn first_stage(
     ipxe: IpxeFile,
+    grub: Option<GrubFile>,
     ipxe_user_classes: Vec<String>,
-    dir: PathBuf,
+    dir: &Path,
 ) -> FirstStage {
+    let ipxe_dir = dir.join(&ipxe.dir);
+    let grub_dir = grub.as_ref().map(|grub| dir.join(&grub.dir));
+    let program = |grub: Option<String>, ipxe: Option<String>| {
+        let grub = grub_dir.clone().zip(grub);
+        let (dir, file) = grub.or_else(|| Some((ipxe_dir.clone(), ipxe?)))?;
+        Some(Program { dir, file })
+    };
+    let [bios, uefi_x64, uefi_arm64] = grub.map_or_else(Default::default, |grub| {
+        [grub.bios, grub.uefi_x64, grub.uefi_arm64]
+    });
     FirstStage {
         programs: Programs {
-            dir: dir.join(&ipxe.dir),
-            bios: ipxe.bios,
-            uefi_x64: ipxe.uefi_x64,
-            uefi_arm64: ipxe.uefi_arm64,
+            bios: program(bios, ipxe.bios),
+            uefi_x64: program(uefi_x64, ipxe.uefi_x64),
+            uefi_arm64: program(uefi_arm64, ipxe.uefi_arm64),
+            grub_dir,
         },
         ipxe_user_classes,
     }

@@ -34,8 +34,9 @@ impl Site {
             mirrored: media.mirrored,
             first_stage: Arc::new(first_stage(
                 site_file.ipxe,
+                site_file.grub,
                 ipxe_user_classes,
-                dir.to_owned(),
+                dir,
             )),
             dhcp_mode,
             subnets: subnets.with_reservations(dir, &groups)?,

@@ -1,14 +1,16 @@
-//! What can be fetched by TFTP: the site's boot programs and the generated `autoexec.ipxe`.
+//! What the TFTP server sends, and the way by which it gets at that: where files come from is
+//! another's affair ([`FileSource`]).
 
 use std::fs::File;
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::pin::Pin;
 
-use crate::boot::{BootFile, Endpoint, autoexec_script};
 use crate::mac::MacAddr;
-use crate::machine::{Event, Observer, Via};
-use crate::site::FirstStages;
+use crate::machine::Event;
+use crate::provision::ProvisionError;
 
 /// Bytes that can be read at any place.
 #[derive(Debug)]
@@ -20,6 +22,13 @@ pub enum Content {
 }
 
 impl Content {
+    /// The file at `path`.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let file = File::open(path).map_err(OpenError::Unreadable)?;
+        let size = file.metadata().map_err(OpenError::Unreadable)?.len();
+        Ok(Self::File(file, size))
+    }
+
     /// Length, bytes.
     pub fn size(&self) -> u64 {
         match self {
@@ -62,79 +71,33 @@ pub enum OpenError {
     /// No such name.
     #[error("no such file")]
     NotFound,
+    /// There is one, and not for this client now.
+    #[error(transparent)]
+    Refused(#[from] ProvisionError),
     /// It should be there and cannot be read.
     #[error("file not readable")]
     Unreadable(#[source] io::Error),
 }
 
+/// Who asks for a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// The address of ours that it reached.
+    pub local: Ipv4Addr,
+    /// Its own.
+    pub peer: Ipv4Addr,
+}
+
+/// A file that is being opened or made.
+pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Opened, OpenError>> + Send + 'a>>;
+
 /// Turns names into contents.
 pub trait FileSource: Send + Sync + std::fmt::Debug {
-    /// Opens `name` for a client that reached us at `local`.
-    fn open(&self, name: &str, local: Ipv4Addr) -> Result<Opened, OpenError>;
+    /// Opens `name` for a client.
+    fn open<'a>(&'a self, name: &'a str, asker: Asker) -> Opening<'a>;
 
     /// Takes note of what has arrived.
     fn arrived(&self, mac: MacAddr, event: Event);
-}
-
-/// The boot files of a site.
-#[derive(Debug)]
-pub struct BootFiles {
-    /// Boot programs.
-    pub first_stages: FirstStages,
-    /// Our address as clients shall use it, when not that of the interface.
-    pub advertise: Option<Ipv4Addr>,
-    /// Port of our HTTP server.
-    pub http_port: u16,
-    /// Where events go.
-    pub observer: Observer,
-}
-
-impl FileSource for BootFiles {
-    fn open(&self, name: &str, local: Ipv4Addr) -> Result<Opened, OpenError> {
-        let (mac, file) = self
-            .first_stages
-            .get()
-            .programs
-            .resolve(name)
-            .ok_or(OpenError::NotFound)?;
-        let path = match file {
-            BootFile::Autoexec => {
-                let endpoint = Endpoint {
-                    address: self.advertise.unwrap_or(local),
-                    port: self.http_port,
-                };
-                return Ok(Opened {
-                    content: Content::Bytes(autoexec_script(endpoint).into_bytes()),
-                    note: None,
-                });
-            }
-            BootFile::Program(path) => path,
-        };
-        let file = File::open(&path).map_err(OpenError::Unreadable)?;
-        let size = file.metadata().map_err(OpenError::Unreadable)?.len();
-        let name = path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        let note = mac.map(|mac| {
-            (
-                mac,
-                Event::NbpServed {
-                    file: name,
-                    bytes: size,
-                    via: Via::Tftp,
-                },
-            )
-        });
-        Ok(Opened {
-            content: Content::File(file, size),
-            note,
-        })
-    }
-
-    fn arrived(&self, mac: MacAddr, event: Event) {
-        self.observer.note(mac, event);
-    }
 }
 
 /// RFC 1350 netascii: LF becomes CR LF, CR becomes CR NUL.

@@ -14,8 +14,8 @@ use crate::net::{Arrival, NetError, PacketSocket};
 use crate::tftp::files::to_netascii;
 use crate::tftp::transfer::low_16;
 use crate::tftp::{
-    Action, Content, ErrorCode, FileSource, Limits, Mode, Negotiated, OpenError, Opened, Outcome,
-    ReadRequest, RequestError, Transfer, data, error, negotiate, oack,
+    Action, Asker, Content, ErrorCode, FileSource, Limits, Mode, Negotiated, OpenError, Opened,
+    Outcome, ReadRequest, RequestError, Transfer, data, error, negotiate, oack,
 };
 
 /// Transfers that run at once; a request beyond that is dropped, and its client asks again.
@@ -122,36 +122,69 @@ impl TftpServer {
             }
         };
         let registered = Registered::new(&self.running, from)?;
-        let opened = match self
-            .files
-            .open(&request.file, arrival.local)
-            .and_then(|opened| in_mode(opened, request.mode))
-        {
-            Ok(opened) => opened,
-            Err(OpenError::NotFound) => {
-                tracing::info!(%from, file = request.file, "TFTP file not found");
-                return Some(error(ErrorCode::NotFound, "no such file"));
-            }
-            Err(reason) => {
-                tracing::error!(%from, file = request.file, error = &reason as &dyn std::error::Error, "TFTP file not served");
-                return Some(error(
-                    ErrorCode::NotDefined,
-                    "the server cannot read this file",
-                ));
-            }
+        let (files, limits) = (self.files.clone(), self.limits);
+        let asker = Asker {
+            local: arrival.local,
+            peer: *from.ip(),
         };
-        let terms = negotiate(&request.options, opened.content.size(), self.limits);
-        let (files, local) = (self.files.clone(), SocketAddr::from((arrival.local, 0)));
         tokio::spawn(async move {
             let _registered = registered;
-            let outcome = send_file(local, from, &terms, &opened.content).await;
-            report(&request.file, from, &opened.content, outcome.as_ref());
-            if let (Ok(Outcome::Complete), Some((mac, event))) = (outcome, opened.note) {
-                files.arrived(mac, event);
-            }
+            serve(&*files, &request, from, asker, limits).await;
         });
         None
     }
+}
+
+/// Sends the client what it asked for, or why it does not get it.
+async fn serve(
+    files: &dyn FileSource,
+    request: &ReadRequest,
+    from: SocketAddrV4,
+    asker: Asker,
+    limits: Limits,
+) {
+    let local = SocketAddr::from((asker.local, 0));
+    let opened = files.open(&request.file, asker).await;
+    let opened = match opened.and_then(|opened| in_mode(opened, request.mode)) {
+        Ok(opened) => opened,
+        Err(reason) => {
+            if let Err(error) = refuse(local, from, &refusal(&request.file, from, &reason)).await {
+                tracing::debug!(%error, to = %from, "sending a TFTP error");
+            }
+            return;
+        }
+    };
+    let terms = negotiate(&request.options, opened.content.size(), limits);
+    let outcome = send_file(local, from, &terms, &opened.content).await;
+    report(&request.file, from, &opened.content, outcome.as_ref());
+    if let (Ok(Outcome::Complete), Some((mac, event))) = (outcome, opened.note) {
+        files.arrived(mac, event);
+    }
+}
+
+/// The ERROR packet for a file that is not served.
+fn refusal(file: &str, from: SocketAddrV4, reason: &OpenError) -> Vec<u8> {
+    // The name can hold a ticket.
+    let file = file.split('?').next().unwrap_or_default();
+    match reason {
+        OpenError::NotFound => {
+            tracing::info!(%from, file, "TFTP file not found");
+            error(ErrorCode::NotFound, "no such file")
+        }
+        OpenError::Refused(refused) => {
+            tracing::warn!(%from, file, error = refused as &dyn std::error::Error, "TFTP file refused");
+            error(ErrorCode::AccessViolation, &refused.to_string())
+        }
+        OpenError::Unreadable(_) => {
+            tracing::error!(%from, file, error = reason as &dyn std::error::Error, "TFTP file not served");
+            error(ErrorCode::NotDefined, "the server cannot read this file")
+        }
+    }
+}
+
+async fn refuse(local: SocketAddr, client: SocketAddrV4, packet: &[u8]) -> io::Result<()> {
+    let socket = UdpSocket::bind(local).await?;
+    socket.send_to(packet, client).await.map(|_| ())
 }
 
 fn in_mode(opened: Opened, mode: Mode) -> Result<Opened, OpenError> {
@@ -182,6 +215,8 @@ fn in_mode(opened: Opened, mode: Mode) -> Result<Opened, OpenError> {
 
 fn report(file: &str, to: SocketAddrV4, content: &Content, outcome: Result<&Outcome, &io::Error>) {
     let bytes = content.size();
+    // The name can hold a ticket.
+    let file = file.split('?').next().unwrap_or_default();
     match outcome {
         Ok(Outcome::Complete) => tracing::info!(%to, file, bytes, "TFTP transfer complete"),
         Ok(Outcome::Probed) => tracing::debug!(%to, file, bytes, "TFTP size probe"),

@@ -20,6 +20,8 @@ mod dhcp;
 #[cfg(test)]
 mod groups;
 #[cfg(test)]
+mod grub;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod lease;

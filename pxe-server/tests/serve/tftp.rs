@@ -1,5 +1,6 @@
 //! The TFTP server against the `tftpd` crate's client, directly and through a lossy network.
 
+use std::future::ready;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use pxe_server::mac::MacAddr;
 use pxe_server::machine::Event;
-use pxe_server::tftp::{Content, FileSource, OpenError, Opened, TftpServer};
+use pxe_server::tftp::{Asker, Content, FileSource, OpenError, Opened, Opening, TftpServer};
 use tftpd::{Client, ClientConfig};
 
 use crate::fixture::site_dir;
@@ -28,12 +29,12 @@ fn pattern(size: usize) -> Vec<u8> {
 }
 
 impl FileSource for Sizes {
-    fn open(&self, name: &str, _local: Ipv4Addr) -> Result<Opened, OpenError> {
-        let size = name.parse().map_err(|_| OpenError::NotFound)?;
-        Ok(Opened {
+    fn open<'a>(&'a self, name: &'a str, _asker: Asker) -> Opening<'a> {
+        let opened = name.parse().map(|size| Opened {
             content: Content::Bytes(pattern(size)),
             note: None,
-        })
+        });
+        Box::pin(ready(opened.map_err(|_| OpenError::NotFound)))
     }
 
     fn arrived(&self, _mac: MacAddr, _event: Event) {}
@@ -58,7 +59,7 @@ fn serve_sizes() -> (tokio::runtime::Runtime, u16) {
 }
 
 /// Fetches `name` with the reference client; `None` when it says that it failed.
-fn fetch(port: u16, name: &str, options: &[&str]) -> Option<Vec<u8>> {
+pub(crate) fn fetch(port: u16, name: &str, options: &[&str]) -> Option<Vec<u8>> {
     let dir = tempfile::tempdir().unwrap();
     let port = port.to_string();
     let words = [

@@ -7,13 +7,13 @@ use embed::medium::LiveImage;
 use super::*;
 use crate::site::{Delivery, Install, Metadata};
 
-const MAC: MacAddr = MacAddr([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
-const ENDPOINT: Endpoint = Endpoint {
+pub(in crate::boot) const MAC: MacAddr = MacAddr([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
+pub(in crate::boot) const ENDPOINT: Endpoint = Endpoint {
     address: Ipv4Addr::new(10, 0, 0, 2),
     port: 8080,
 };
 
-fn manifest() -> Manifest {
+pub(in crate::boot) fn manifest() -> Manifest {
     let artifact = |file: &str| Artifact {
         file: file.into(),
         size: 1,
@@ -42,7 +42,7 @@ fn manifest() -> Manifest {
     }
 }
 
-fn profile(image: InstallImage) -> Profile {
+pub(in crate::boot) fn profile(image: InstallImage) -> Profile {
     Profile {
         name: "worker".into(),
         install: Install {

@@ -10,16 +10,15 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::boot::Arch;
-use packets::{DISCOVER, FEATURES, MAC, REQUEST, UUID, bios_rom, ipxe_rom, ovmf, packet};
+use packets::{DISCOVER, FEATURES, MAC, REQUEST, UUID, bios_rom, ipxe_rom, ovmf, packet, program};
 
 const US: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 const LINK: Ipv4Addr = Ipv4Addr::new(192, 168, 9, 9);
 fn programs() -> Programs {
     Programs {
-        dir: "/p".into(),
-        bios: Some("undionly.kpxe".into()),
-        uefi_x64: Some("ipxe.efi".into()),
-        uefi_arm64: None,
+        bios: Some(program("undionly.kpxe")),
+        uefi_x64: Some(program("ipxe.efi")),
+        ..Programs::default()
     }
 }
 

@@ -14,7 +14,7 @@ fn host_name_and_relay_are_facts_about_the_machine() {
     ]);
     packet[24..28].copy_from_slice(&[192, 168, 7, 1]);
     let mut programs = programs();
-    programs.uefi_arm64 = Some("arm64.efi".into());
+    programs.uefi_arm64 = Some(program("arm64.efi"));
     let context = Context {
         service: Service::Dhcp,
         address: US,

@@ -1,5 +1,7 @@
 //! What firmware sends, built option by option.
 
+use crate::boot::Program;
+
 pub(in crate::dhcp) const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 pub(in crate::dhcp) const UUID: [u8; 17] = [
     0, 0x33, 0x22, 0x11, 0, 0x55, 0x44, 0x77, 0x66, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff,
@@ -73,4 +75,12 @@ pub(in crate::dhcp) fn bios_rom() -> Vec<u8> {
         (94, &[1, 2, 1]),
         (60, b"PXEClient:Arch:00000:UNDI:002001"),
     ])
+}
+
+/// The boot program `file`.
+pub(in crate::dhcp) fn program(file: &str) -> Program {
+    Program {
+        dir: "/p".into(),
+        file: file.into(),
+    }
 }

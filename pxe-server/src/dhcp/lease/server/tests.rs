@@ -12,7 +12,7 @@ use super::*;
 use crate::boot::Programs;
 use crate::dhcp::decide::boot_info;
 use crate::dhcp::decide::tests::packets::{
-    DISCOVER, FEATURES, MAC, REQUEST, bios_rom, ipxe_rom, ovmf, packet,
+    DISCOVER, FEATURES, MAC, REQUEST, bios_rom, ipxe_rom, ovmf, packet, program,
 };
 use crate::dhcp::{Context, Destination, Reservation, Service, Subnet, SubnetParts};
 use crate::mac::MacAddr;
@@ -94,10 +94,9 @@ impl Bench {
 
     fn try_handle(&self, packet: &[u8], broadcast: bool) -> Result<Handled, Ignored> {
         let programs = Programs {
-            dir: "/p".into(),
-            bios: Some("undionly.kpxe".into()),
-            uefi_x64: Some("snponly.efi".into()),
-            uefi_arm64: None,
+            bios: Some(program("undionly.kpxe")),
+            uefi_x64: Some(program("snponly.efi")),
+            ..Programs::default()
         };
         let context = Context {
             service: Service::Dhcp,

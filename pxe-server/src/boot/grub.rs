@@ -1,0 +1,185 @@
+//! GRUB scripts, for machines that start GRUB instead of iPXE: under Secure Boot, by a signed shim.
+//! `grub.cfg` asks for the machine's own script until it is answered; what that says is done, or
+//! asked again after `$pause` seconds.
+//!
+//! GRUB manual, "Shell-like scripting" and "Network". Signed builds load no modules: only commands
+//! that those of Debian and Fedora have are relied on.
+
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+
+use crate::boot::script::screen_text;
+use crate::boot::{CONFIG_INITRD, CommandLineTooLong, ConfigDelivery, Endpoint, InstallScript};
+use crate::mac::MacAddr;
+
+/// The script that GRUB looks for by itself.
+pub const CONFIG: &str = "grub.cfg";
+
+/// SMBIOS strings that are told: name of the fact, structure type, place of the string's number.
+const TOLD: [(&str, u8, u8); 4] = [
+    ("serial", 1, 7),
+    ("asset", 3, 8),
+    ("manufacturer", 1, 4),
+    ("product", 1, 5),
+];
+
+/// Boots the first disk that has the loader which removable media have, as installed systems do;
+/// then whatever the firmware tries next.
+const BOOT_DISK: &str = r#"echo "pxe-server: booting the disk"
+if [ "$grub_platform" = efi ]; then
+  set program=BOOTX64.EFI
+  if [ "$grub_cpu" = arm64 ]; then set program=BOOTAA64.EFI; fi
+  if search --no-floppy --label EFI-SYSTEM --set=disk; then
+    if chainloader ($disk)/EFI/BOOT/$program; then boot; fi
+  fi
+  if search --no-floppy --file /EFI/BOOT/$program --set=disk; then
+    if chainloader ($disk)/EFI/BOOT/$program; then boot; fi
+  fi
+  exit 1
+else
+  set root=(hd0)
+  if chainloader +1; then boot; fi
+fi
+"#;
+
+/// `grub.cfg`, the same for every machine: asks by TFTP, which every GRUB has that booted from the
+/// network, for the script of the card that it booted from. Three failures boot the disk: a server
+/// that is away must not keep an installed machine down.
+pub fn first_script(server: Ipv4Addr) -> String {
+    let mut script = String::from("set said=\n");
+    for (index, (name, kind, place)) in TOLD.iter().enumerate() {
+        let mark = if index == 0 { '?' } else { '&' };
+        let _ = writeln!(
+            script,
+            "if smbios --type {kind} --get-string {place} --set value; then set said=\"${{said}}{mark}{name}=$value\"; fi"
+        );
+    }
+    let own = format!("(tftp,{server})/machines/$net_default_mac/{CONFIG}$said");
+    let _ = write!(
+        script,
+        r#"while [ "$never" = "" ]; do
+  set answered=
+  for wait in 2 5 10; do
+    if [ "$answered" = "" ]; then
+      echo "pxe-server: asking what $net_default_mac shall boot"
+      source "{own}"
+      if [ "$answered" = "" ]; then
+        echo "pxe-server: no usable answer; waiting $wait s"
+        sleep $wait
+      fi
+    fi
+  done
+  if [ "$answered" = "" ]; then
+    echo "pxe-server: giving up"
+    {disk}
+    set pause=30
+  fi
+  sleep $pause
+done
+"#,
+        disk = BOOT_DISK.trim_end().replace('\n', "\n    "),
+    );
+    script
+}
+
+/// Boots the disk.
+pub fn disk_script(mac: MacAddr, why: &str) -> String {
+    let disk = format!("echo \"pxe-server: {mac}: {why}\"\n{BOOT_DISK}");
+    answer(&disk, 30)
+}
+
+/// Tells why the machine is held; touches nothing.
+pub fn held_script(mac: MacAddr, why: &str) -> String {
+    let text = [
+        format!("pxe-server: {mac} is held: {why}"),
+        "Its disk may be incomplete, and it is not installed again without being asked for."
+            .to_owned(),
+        "To allow one more install, run on the server:".to_owned(),
+        format!("    pxe-server reinstall {mac}"),
+    ];
+    answer(&said(&text), 30)
+}
+
+/// Says that nobody has claimed the machine; touches nothing.
+pub fn unclaimed_script(mac: MacAddr) -> String {
+    let text = [
+        format!(
+            "pxe-server: {mac} waits: no group of this site matches it, and nobody has claimed it"
+        ),
+        "To give it a profile, run on the server:".to_owned(),
+        format!("    pxe-server claim {mac} --profile NAME"),
+    ];
+    answer(&said(&text), 15)
+}
+
+/// Says why the machine is not installed now; touches nothing.
+pub fn waiting_script(mac: MacAddr, why: &str) -> String {
+    answer(
+        &said(&[format!("pxe-server: {mac} waits to be installed: {why}")]),
+        15,
+    )
+}
+
+/// Boots the live system that installs the machine: its files by HTTP where this GRUB can, by TFTP
+/// otherwise.
+pub fn install_script(parts: &InstallScript<'_>) -> Result<String, CommandLineTooLong> {
+    let (manifest, source) = (parts.manifest, &parts.manifest.source);
+    let words: Vec<String> = parts.kargs()?.iter().map(|word| quoted(word)).collect();
+    let Endpoint { address, port } = parts.endpoint;
+    let mut initrds = format!("\"$source/{}/{}\"", parts.assets, manifest.initramfs.file);
+    if parts.config == ConfigDelivery::Initrd {
+        let _ = write!(
+            initrds,
+            " \"$source/machines/{}/{CONFIG_INITRD}?ticket={}\"",
+            parts.mac.dashed(),
+            parts.ticket
+        );
+    }
+    let script = format!(
+        r#"echo "pxe-server: {mac}: profile {profile}"
+echo "pxe-server: INSTALLING {name} {version} on {device} (its content will be lost)"
+for source in (http,{address}:{port}) (tftp,{address}); do
+  echo "pxe-server: loading kernel {kernel} from $source"
+  if linux "$source/{assets}/{kernel}" {kargs}; then
+    echo "pxe-server: loading initramfs {initramfs}"
+    if initrd {initrds}; then
+      echo "pxe-server: starting the live system"
+      boot
+    fi
+  fi
+done
+echo "pxe-server: could not load or start the live system; asking again in 10 s"
+"#,
+        mac = parts.mac,
+        profile = parts.profile.name,
+        name = screen_text(&source.name),
+        version = screen_text(&source.version),
+        device = parts.profile.install.device,
+        assets = parts.assets,
+        kernel = manifest.kernel.file,
+        initramfs = manifest.initramfs.file,
+        kargs = words.join(" "),
+    );
+    Ok(answer(&script, 10))
+}
+
+/// An answer: what is done, and in how many seconds the server is asked again if that returns.
+fn answer(script: &str, pause: u32) -> String {
+    format!("set answered=yes\n{script}set pause={pause}\n")
+}
+
+/// Lines on the screen.
+fn said(lines: &[String]) -> String {
+    lines
+        .iter()
+        .map(|line| format!("echo \"{line}\"\n"))
+        .collect()
+}
+
+/// One word of a command, whatever is in it.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests;

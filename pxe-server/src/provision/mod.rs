@@ -1,0 +1,196 @@
+//! What a machine is given now: the decision behind every script, and the config that belongs to
+//! it, whichever protocol asks. A ticket is durable before a script that carries it is returned.
+//!
+//! How scripts are written is `boot`; who asks is `http` (iPXE) and `tftp` (GRUB).
+
+mod given;
+mod issued;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use embed::contract::initrd::CONFIG;
+use embed::customize::Customization;
+use embed::ignition::Config;
+use embed::initrd::Archive;
+
+use crate::boot::CommandLineTooLong;
+use crate::mac::MacAddr;
+use crate::machine::{
+    Answer, Event, Facts, Gate, Matched, Registry, RegistryError, State, Terms, Ticket, TicketState,
+};
+use crate::site::{Assignment, CurrentSite, ReadyConfig, UnknownMachines};
+
+pub use given::{Given, Install};
+pub use issued::Issued;
+
+/// Why a machine is given nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProvisionError {
+    /// It has no config.
+    #[error("no group of this site matches {0}")]
+    Unmatched(MacAddr),
+    /// Its config, or the initrd of it, cannot be made; the log says why.
+    #[error("this machine's config cannot be made; the server's log says why")]
+    Config,
+    /// The config is for the holder of another ticket.
+    #[error("the ticket is not this machine's current one")]
+    Ticket,
+    /// The machine's state changed while the answer was made.
+    #[error("a new install was allowed this very moment; ask again")]
+    Moment,
+    /// The server is going down.
+    #[error("the server is going down")]
+    Stopping,
+    /// The arguments of its kernel are too long.
+    #[error(transparent)]
+    CommandLine(#[from] CommandLineTooLong),
+    /// The decision could not be taken.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+/// Decides for the machines of a site.
+#[derive(Clone, Debug)]
+pub struct Provisioner {
+    site: CurrentSite,
+    registry: Registry,
+    issued: Issued,
+}
+
+impl Provisioner {
+    /// For the machines that `registry` knows and `site` selects; what scripts name is kept in `issued`.
+    pub fn new(site: CurrentSite, registry: Registry, issued: Issued) -> Self {
+        Self {
+            site,
+            registry,
+            issued,
+        }
+    }
+
+    /// What `mac`, which has just said `facts` of itself, is to do.
+    pub async fn given(&self, mac: MacAddr, facts: Facts) -> Result<Given, ProvisionError> {
+        let mut subject = self.registry.subject(mac);
+        subject.facts.update(&facts);
+        let site = self.site.get();
+        let assignment = site.assign(&subject);
+        let matched = assignment.map(|assignment| Matched {
+            group: assignment.group.map(str::to_owned),
+            profile: assignment.profile.name.clone(),
+        });
+        // Before a ticket is issued: a machine without a usable config is not begun with. One that
+        // is installed boots its disk whatever has become of its config.
+        let machine = self.registry.machine(mac);
+        let begins = machine.is_none_or(|machine| machine.may_install());
+        let ready = match assignment.filter(|_| begins) {
+            Some(assignment) => Some(issued::make(&site, &assignment, &subject).await?),
+            None => None,
+        };
+        let terms = assignment.map(|assignment| Terms {
+            intent: site.intent(&assignment.profile.name),
+            policy: assignment.profile.rollout.clone(),
+        });
+        let answer = self.registry.script(mac, matched, terms, facts).await?;
+        tracing::info!(%mac, script = ?answer.script(), "script served");
+        Ok(match answer {
+            Answer::Install(ticket) => {
+                let (Assignment { profile, .. }, ready) =
+                    assignment.zip(ready).ok_or(ProvisionError::Moment)?;
+                let config = profile.config_delivery.of(ready.sha512);
+                let profile = profile.clone();
+                self.issued.keep(mac, ready);
+                Given::Install(Box::new(Install {
+                    site: site.clone(),
+                    profile,
+                    config,
+                    ticket,
+                }))
+            }
+            Answer::Unassigned if site.unknown_machines == UnknownMachines::Hold => {
+                Given::Unclaimed
+            }
+            Answer::Unassigned => Given::Disk("no group of this site matches this machine"),
+            Answer::Held(State::Failed) => Given::Held("its last install failed"),
+            Answer::Held(_) => Given::Held("an install was begun and has not ended"),
+            Answer::Waits(gate) => Given::Waits(why_waiting(gate)),
+            Answer::Disk => Given::Disk("this machine is installed"),
+        })
+    }
+
+    /// The config that a machine is to get now: the very one whose digest its script named, while
+    /// it is about to install, even if the site has changed since.
+    pub async fn config(&self, mac: MacAddr) -> Result<Arc<ReadyConfig>, ProvisionError> {
+        let installs = matches!(
+            self.registry.state(mac),
+            Some(State::Booting | State::Live | State::Installing)
+        );
+        let ready = match self.issued.of(mac).filter(|_| installs) {
+            Some(issued) => issued,
+            None => {
+                let (site, subject) = (self.site.get(), self.registry.subject(mac));
+                let assignment = site
+                    .assign(&subject)
+                    .ok_or(ProvisionError::Unmatched(mac))?;
+                issued::make(&site, &assignment, &subject).await?
+            }
+        };
+        Ok(ready)
+    }
+
+    /// An initrd with the config for the system that is installed, for a machine whose ticket is
+    /// not used yet.
+    pub async fn config_initrd(
+        &self,
+        mac: MacAddr,
+        ticket: Option<Ticket>,
+    ) -> Result<Vec<u8>, ProvisionError> {
+        let current = self.registry.machine(mac).map(|machine| machine.ticket);
+        if !matches!((&current, ticket), (Some(TicketState::Issued { ticket }), Some(given)) if *ticket == given)
+        {
+            return Err(ProvisionError::Ticket);
+        }
+        let ready = self.config(mac).await?;
+        let bytes = archive(&ready.config).map_err(|error| {
+            tracing::error!(%mac, error = &*error, "no initrd for a machine");
+            ProvisionError::Config
+        })?;
+        self.served(mac, &ready);
+        Ok(bytes)
+    }
+
+    /// The media's file of this name, or that of a mirrored build.
+    pub fn asset(&self, release: Option<&str>, file: &str) -> Option<PathBuf> {
+        let asset = self.site.get().asset(release, file)?;
+        Some(asset.path)
+    }
+
+    /// Takes note that a machine was given its config.
+    pub fn served(&self, mac: MacAddr, ready: &ReadyConfig) {
+        let sha512 = ready.sha512;
+        let observer = self.registry.observer();
+        observer.note(mac, Event::ConfigServed { sha512 });
+        tracing::debug!(%mac, "config served");
+    }
+}
+
+/// Why a machine is not installed now.
+fn why_waiting(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Full | Gate::Open => "other machines are installed first",
+        Gate::Paused => "the rollout of its profile is paused",
+        Gate::Halted => "the rollout of its profile is halted",
+    }
+}
+
+/// The initrd: a config of the live system that brings the one for the installed system along.
+fn archive(config: &Config) -> Result<Vec<u8>, Box<dyn std::error::Error + 'static>> {
+    let customization = Customization {
+        dest: vec![config.clone()],
+        ..Customization::default()
+    };
+    let live = customization.live_config()?.unwrap_or_default();
+    let mut archive = Archive::default();
+    archive.insert(CONFIG, live)?;
+    Ok(archive.to_cpio()?)
+}
