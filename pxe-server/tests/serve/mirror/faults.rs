@@ -150,7 +150,8 @@ fn metadata_of_another_shape_or_stream_are_refused() {
 /// Starts a run, and waits until it stands at a transfer.
 fn standing(publisher: &Publisher, mirror: &Path, part: &str) -> Child {
     publisher.fault(part, Fault::Stall(1000));
-    let child = publisher.mirror(mirror).spawn().unwrap();
+    let mut command = publisher.mirror(mirror);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
     let give_up = Instant::now() + Duration::from_secs(300);
     while !publisher.stands() {
         assert!(Instant::now() < give_up, "the run asks for {part}");
@@ -184,6 +185,20 @@ fn a_run_that_is_killed_leaves_the_old_build_and_the_next_goes_on() {
     assert!(fetched("2-disk") && fetched("2-rootfs.sig"), "{asked:?}");
     assert!(!fetched("2-rootfs"), "it was complete: {asked:?}");
     assert_holds(dir.path(), "2", &["1"]);
+}
+
+#[test]
+fn a_run_that_is_told_to_stop_says_so_and_leaves_the_old_build() {
+    let (publisher, dir) = mirrored();
+    let child = standing(&publisher, dir.path(), "2-rootfs");
+    let pid = child.id().to_string();
+    done(Command::new("kill").args(["-TERM", &pid]));
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = super::stderr(&output);
+    assert!(said.contains("cause: interrupted"), "{said}");
+    publisher.heal("2-rootfs");
+    assert_old_then_new(&publisher, dir.path());
 }
 
 #[test]

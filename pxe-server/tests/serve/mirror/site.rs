@@ -12,6 +12,7 @@ use super::publisher::{PARTS, Publisher};
 use super::{assert_holds, done, refused};
 use crate::fixture::site_dir;
 use crate::process::{Server, ticket_in};
+use crate::tftp::fetch;
 
 const MEDIA: &str = "media: {mirror: ../mirror, stream: stable}";
 
@@ -127,6 +128,15 @@ fn a_pinned_build_is_served_and_kept() {
     let server = Server::start(dir.path());
     let script = script(&server, 1);
     assert_served(&server, &script, "1");
+    // The same for a GRUB that has no HTTP.
+    let by_tftp = |name: &str| fetch(server.tftp, name, &["-b", "1024", "-w", "1"]).unwrap();
+    let script = String::from_utf8(by_tftp("machines/02:00:00:00:00:02/grub.cfg")).unwrap();
+    assert!(
+        script.contains("\"$source/assets/1/os-1-kernel\""),
+        "{script}"
+    );
+    let kernel = by_tftp("assets/1/os-1-kernel");
+    assert!(kernel == Publisher::content("1", "kernel"));
 }
 
 #[test]
