@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what building, testing and the demo need on Debian 12: says what is missing and why,
-# then installs just that. Does nothing, and needs no root, when nothing is missing.
+# then installs just that, or unpacks it into target/debian if it would start a service. Does
+# nothing, and needs no root, when nothing is missing.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -49,13 +50,22 @@ trap 'rm -f "$report"' EXIT
     fi
 } >"$report"
 
-if [ -z "$missing" ]; then
+unpack=
+while read -r package _; do
+    case $package in '' | '#'*) continue ;; esac
+    [ -d "target/debian/usr/share/doc/$package" ] || unpack="$unpack $package"
+done <tests/setup/unpacked.txt
+
+if [ -z "$missing$unpack" ]; then
     echo 'setup: everything that is needed is installed'
     exit 0
 fi
 
-echo 'setup: will install these Debian packages:'
-cat "$report"
+if [ -n "$missing" ]; then
+    echo 'setup: will install these Debian packages:'
+    cat "$report"
+fi
+[ -z "$unpack" ] || echo "setup: will unpack into target/debian:$unpack"
 
 sudo=
 if [ "$(id -u)" != 0 ]; then
@@ -64,10 +74,27 @@ if [ "$(id -u)" != 0 ]; then
     sudo=sudo
 fi
 log=$(mktemp)
-trap 'rm -f "$report" "$log"' EXIT
-# shellcheck disable=SC2086  # a list of words on purpose
-if ! { $sudo apt-get update &&
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $missing; } >"$log" 2>&1; then
+packages=$(mktemp -d)
+trap 'rm -rf "$report" "$log" "$packages"' EXIT
+
+get() {
+    $sudo apt-get update || return
+    # shellcheck disable=SC2086  # lists of words on purpose
+    if [ -n "$missing" ]; then
+        $sudo env DEBIAN_FRONTEND=noninteractive \
+            apt-get install --yes --no-install-recommends $missing || return
+    fi
+    # shellcheck disable=SC2086
+    if [ -n "$unpack" ]; then
+        (cd "$packages" && apt-get download $unpack) || return
+        for package in "$packages"/*.deb; do
+            dpkg-deb --extract "$package" target/debian || return
+        done
+    fi
+}
+
+mkdir -p target/debian
+if ! get >"$log" 2>&1; then
     fail 'cannot install packages' "$(grep -E '^(E|W):' "$log" | tail -n 3 | tr '\n' ' ')" \
         'run apt-get install with the packages named above to see what is wrong'
 fi
