@@ -24,4 +24,6 @@ pub mod tftp;
 pub mod token;
 
 #[cfg(test)]
+mod cluster;
+#[cfg(test)]
 mod fixture;

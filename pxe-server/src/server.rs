@@ -14,17 +14,20 @@ use crate::dhcp::{DhcpPorts, DhcpServer, DhcpSettings, LeaseServer, Leasing};
 use crate::http::{
     self, Access, App, BootPrograms, Followers, HttpError, HttpService, HttpSettings, Routes,
 };
-use crate::machine::{OrdersError, Registry, Worker, orders_given};
+use crate::machine::{OrdersError, Registry, Worker};
 use crate::matchbox::{Book, BookError};
 use crate::net::NetError;
 use crate::provision::{Issued, Provisioner};
 use crate::site::{CurrentSite, DhcpMode, FirstStages, SiteError, Watch};
-use crate::store::{Embedded, Leases, StoreError};
+use crate::store::{Leases, StoreError};
 use crate::tftp::{BootFiles, TftpServer};
 
 mod polling;
+mod state;
 
 use polling::{carry_out_requests, watch_builds, watch_requests, watch_site};
+
+pub use state::Store;
 
 /// How long running downloads may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(2);
@@ -45,6 +48,8 @@ pub struct Settings {
     pub source: Source,
     /// State directory.
     pub state: PathBuf,
+    /// Where machines are kept.
+    pub store: Store,
     /// Interfaces for DHCP and TFTP; none means all but loopback.
     pub interfaces: Vec<String>,
     /// Our address as clients shall use it.
@@ -96,6 +101,9 @@ pub enum ServeError {
     /// Addresses are to be leased, and the site has none.
     #[error("the site has no subnets to lease addresses in")]
     NoSubnets,
+    /// Addresses are to be leased, and other servers would not know of it.
+    #[error("several servers cannot lease addresses together")]
+    SharedLeases,
     /// The orders about rollouts cannot be read.
     #[error("nobody is installed as long as it is not known which rollouts are halted")]
     Orders(#[source] OrdersError),
@@ -132,13 +140,8 @@ impl Server {
         let content = Content::open(&settings.source)?;
         let first_stages = content.first_stages();
         let dhcp_mode = dhcp_mode(&settings, &first_stages)?;
-        let state = |source| ServeError::State {
-            path: settings.state.clone(),
-            source,
-        };
-        let store = Embedded::open(&settings.state).map_err(state)?;
-        let (registry, worker) = Registry::start(Arc::new(store)).map_err(state)?;
-        registry.take_orders(orders_given(&settings.state).map_err(ServeError::Orders)?);
+        state::check(&settings, dhcp_mode)?;
+        let (registry, worker) = state::open(&settings).await?;
         let http = HttpService::bind(&settings.http).map_err(ServeError::Http)?;
         let http_port = http.port().map_err(ServeError::Socket)?;
         let files = BootFiles {
@@ -152,7 +155,7 @@ impl Server {
             .map_err(ServeError::Net)?;
         let tftp_port = tftp.port().map_err(ServeError::Socket)?;
         let leasing = match dhcp_mode {
-            DhcpMode::Full => Some(leasing(&settings.state, &first_stages).map_err(state)?),
+            DhcpMode::Full => Some(leasing(&settings.state, &first_stages)?),
             DhcpMode::Proxy | DhcpMode::Off => None,
         };
         let leases = leasing.as_ref().map(|leasing| leasing.server.clone());
@@ -259,9 +262,14 @@ fn dhcp_mode(settings: &Settings, first_stages: &FirstStages) -> Result<DhcpMode
 }
 
 /// Leases addresses, from what the state directory keeps.
-fn leasing(state: &Path, first_stages: &FirstStages) -> Result<Leasing, StoreError> {
-    let store = Arc::new(Leases::open(state)?);
-    let (server, answers) = LeaseServer::start(store, first_stages.subnets())?;
+fn leasing(state: &Path, first_stages: &FirstStages) -> Result<Leasing, ServeError> {
+    let failed = |source| ServeError::State {
+        path: state.to_owned(),
+        source,
+    };
+    let store = Arc::new(Leases::open(state).map_err(failed)?);
+    let started = LeaseServer::start(store, first_stages.subnets());
+    let (server, answers) = started.map_err(failed)?;
     Ok(Leasing { server, answers })
 }
 

@@ -12,7 +12,7 @@ use crate::mirror::{BundleFault, MirrorError};
 use crate::net::NetError;
 use crate::server::ServeError;
 use crate::site::SiteError;
-use crate::store::StoreError;
+use crate::store::{EtcdError, StoreError};
 
 /// Prints `error:`, `cause:` and, where one is known, `hint:`.
 pub(super) fn print_error(error: &anyhow::Error) {
@@ -109,6 +109,9 @@ fn serve_hint(error: &ServeError) -> Option<&'static str> {
         ServeError::NoSubnets => {
             Some("name them in site.yaml under `dhcp: {subnets: …}`, or serve with --dhcp proxy")
         }
+        ServeError::SharedLeases => Some(
+            "serve with --dhcp proxy beside the LAN's own DHCP server, or from one server without --store",
+        ),
         _ => None,
     }
 }
@@ -151,6 +154,24 @@ fn store_hint(error: &StoreError) -> Option<&'static str> {
             )
         }
         StoreError::Newer(_) => Some("a newer pxe-server has written it; use that one"),
+        StoreError::Etcd(error) => etcd_hint(error),
+        _ => None,
+    }
+}
+
+fn etcd_hint(error: &EtcdError) -> Option<&'static str> {
+    match error {
+        EtcdError::Forbidden { message, .. } if message.contains("not enabled") => {
+            Some("this etcd knows no users: leave --etcd-credentials out")
+        }
+        EtcdError::Forbidden { .. } => Some(
+            "--etcd-credentials names a file with USER:PASSWORD of a user who may read and write all keys below the prefix",
+        ),
+        EtcdError::Untrusted { .. } => Some(
+            "--etcd-ca names who vouches for etcd; --etcd-cert and --etcd-key are what etcd asks of its clients",
+        ),
+        EtcdError::Foreign(_) => Some("choose another prefix: --store etcd://HOST:PORT/PREFIX"),
+        EtcdError::Credentials(_) => Some("the file holds one line, USER:PASSWORD"),
         _ => None,
     }
 }

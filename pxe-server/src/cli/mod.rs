@@ -10,6 +10,7 @@ mod mirror;
 mod reinstall;
 mod rollout;
 mod serve;
+mod store;
 mod storm;
 mod token;
 
@@ -32,7 +33,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve proxyDHCP, TFTP and HTTP
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Load a site and render what every machine would get
     Check(check::CheckArgs),
     /// Tell why a machine gets what it gets
@@ -84,7 +85,7 @@ pub fn run() -> ExitCode {
         }
     };
     let outcome = match cli.command {
-        Command::Serve(args) => serve::run(args),
+        Command::Serve(args) => serve::run(*args),
         Command::Check(args) => check::run(&args),
         Command::Claim(args) => claim::run(&args),
         Command::Explain(args) => explain::run(&args),

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::logging::{self, LogForm};
+use crate::cli::store::StoreArgs;
 use crate::dhcp::DhcpPorts;
 use crate::http::{HttpSettings, TlsFiles};
 use crate::server::{Server, Settings, Source};
@@ -24,6 +25,8 @@ pub(super) struct ServeArgs {
     /// State directory [default: `state` in the site directory]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+    #[command(flatten)]
+    store: StoreArgs,
     /// Serve DHCP and TFTP on this interface only (may be repeated) [default: all but loopback]
     #[arg(long = "interface", value_name = "IF")]
     interfaces: Vec<String>,
@@ -109,6 +112,7 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
     });
     let settings = Settings {
         state,
+        store: args.store.store(),
         source,
         interfaces: args.interfaces,
         advertise: args.advertise,

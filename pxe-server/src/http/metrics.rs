@@ -1,6 +1,8 @@
 //! What Prometheus asks: counts of machines and events, and whether the site is served as it is
 //! written. Made anew for each request from what the server knows anyway.
 
+use std::sync::atomic::AtomicU64;
+
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
@@ -8,10 +10,10 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
 use crate::http::{App, Problem};
-use crate::machine::State as MachineState;
+use crate::machine::{State as MachineState, StoreStatus};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -40,6 +42,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
     dropped.inc_by(app.registry.dropped());
     let help = "Observations that were not recorded because the store was too slow";
     registry.register("events_dropped", help, dropped);
+    store(&mut registry, &app.registry.store_status());
     let status = app.site.status();
     let generation: Gauge = Gauge::default();
     generation.set(i64::try_from(status.generation).unwrap_or(i64::MAX));
@@ -56,6 +59,24 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
     let encoded = encode(&mut text, &registry);
     encoded.map_err(|_| Problem::Unavailable("the metrics could not be written".to_owned()))?;
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], text).into_response())
+}
+
+fn store(registry: &mut Registry, status: &StoreStatus) {
+    let reachable: Gauge = Gauge::default();
+    reachable.set(i64::from(status.reachable));
+    let help = "1 if the store could be written a moment ago";
+    registry.register("store_reachable", help, reachable);
+    let commits: Counter = Counter::default();
+    commits.inc_by(status.commits);
+    registry.register("store_commits", "Commits since the start", commits);
+    let failed: Counter = Counter::default();
+    failed.inc_by(status.failed);
+    let help = "Commits that failed, all or in part";
+    registry.register("store_commits_failed", help, failed);
+    let time = Counter::<f64, AtomicU64>::default();
+    time.inc_by(status.time.as_secs_f64());
+    let help = "Time that all commits took";
+    registry.register_with_unit("store_commit", help, Unit::Seconds, time);
 }
 
 fn label(name: &str, value: &str) -> Labels {

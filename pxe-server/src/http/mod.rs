@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::HeaderValue;
 use axum::routing::{get, post};
 use tower_http::timeout::RequestBodyDeadlineLayer;
@@ -124,6 +124,7 @@ pub fn routes(app: App, programs: BootPrograms, access: &Access) -> Routes {
 fn machine_routes() -> Router<App> {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
         // What iPXE fetches.
         .route("/boot.ipxe", get(scripts::first))
         .route("/ipxe", get(scripts::of_machine))
@@ -133,4 +134,15 @@ fn machine_routes() -> Router<App> {
         .route("/machines/{mac}/ignition", get(configs::ignition))
         .route("/machines/{mac}/config.img", get(configs::initrd))
         .route("/machines/{mac}/report", post(reports::report))
+}
+
+/// `GET /readyz`: whether everything that a machine may need can be done now.
+async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
+    if app.registry.store_status().reachable {
+        return Ok("ok\n");
+    }
+    Err(Problem::Unavailable(
+        "the store cannot be reached: known machines boot their disks, nobody is installed"
+            .to_owned(),
+    ))
 }

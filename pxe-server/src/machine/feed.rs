@@ -11,7 +11,6 @@ use tokio::sync::watch;
 
 use crate::mac::MacAddr;
 use crate::machine::Record;
-use crate::store::Change;
 
 /// Events that are kept for those who come back.
 const KEPT: usize = 4096;
@@ -67,21 +66,12 @@ impl Feed {
     }
 
     /// Takes in what has become durable.
-    pub fn publish(&self, changes: &[Change]) {
-        let mut records: Vec<(MacAddr, &Record)> = changes
-            .iter()
-            .flat_map(|change| {
-                change
-                    .records
-                    .iter()
-                    .map(|record| (change.machine.mac, record))
-            })
-            .collect();
+    pub fn publish(&self, mut records: Vec<(MacAddr, Record)>) {
         records.sort_by_key(|(mac, record)| (record.time, *mac, record.seq));
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         for (mac, record) in records {
             kept.newest += 1;
-            let (number, record) = (kept.newest, record.clone());
+            let number = kept.newest;
             *kept.counts.entry(record.event.name()).or_default() += 1;
             kept.ring.push_back(Arc::new(Told {
                 number,
@@ -132,18 +122,16 @@ impl Default for Feed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::{Event, Machine};
+    use crate::machine::Event;
 
-    fn change(mac: u8, seqs: std::ops::RangeInclusive<u64>) -> Change {
+    fn records(mac: u8, seqs: std::ops::RangeInclusive<u64>) -> Vec<(MacAddr, Record)> {
         let record = |seq| Record {
             seq,
             time: Timestamp::from_second(seq.try_into().unwrap()).unwrap(),
             event: Event::ReinstallRequested,
         };
-        Change {
-            machine: Machine::new(MacAddr([2, 0, 0, 0, 0, mac]), Timestamp::UNIX_EPOCH),
-            records: seqs.map(record).collect(),
-        }
+        let mac = MacAddr([2, 0, 0, 0, 0, mac]);
+        seqs.map(|seq| (mac, record(seq))).collect()
     }
 
     fn numbers(after: After) -> Vec<u64> {
@@ -157,7 +145,7 @@ mod tests {
     fn events_are_numbered_in_the_order_of_their_times() {
         let feed = Feed::new();
         assert_eq!(feed.after(0), After::Events(vec![]));
-        feed.publish(&[change(1, 2..=3), change(2, 1..=2)]);
+        feed.publish([records(1, 2..=3), records(2, 1..=2)].concat());
         let After::Events(events) = feed.after(0) else {
             panic!("gone");
         };
@@ -175,7 +163,7 @@ mod tests {
     fn who_was_away_for_too_long_is_told_so() {
         let feed = Feed::new();
         let many = KEPT as u64 + 10;
-        feed.publish(&[change(1, 1..=many)]);
+        feed.publish(records(1, 1..=many));
         assert_eq!(feed.after(9), After::Gone);
         assert_eq!(numbers(feed.after(10)).len(), KEPT);
         assert_eq!(feed.after(many + 1), After::Gone, "of another start");

@@ -1,13 +1,15 @@
-//! The one owner of all machines: takes requests from the network sides, decides by
+//! The one owner of all machines in this process: takes requests from the network sides, decides by
 //! [`Machine`]'s rules, makes the outcome durable, and only then publishes and answers.
 //!
-//! A thread of its own serves a queue and commits whatever has gathered as one transaction, so a
-//! storm of events costs one fsync for many. Readers see committed state only. Observations are
-//! sent without waiting and are dropped when the queue is full: DHCP never waits for a disk.
+//! A thread of its own serves a queue and commits whatever has gathered at once, so that a storm of
+//! events costs one fsync for many; another follows what other servers do to a shared store. Readers
+//! see committed state only. Observations are sent without waiting and are dropped when the queue is
+//! full: DHCP never waits for a disk.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, RwLock, Weak};
+use std::time::Duration;
 
 use embed::report::Report;
 use jiff::Timestamp;
@@ -18,7 +20,7 @@ use crate::machine::{
     Answer, Event, Facts, Feed, Machine, Matched, OperatorRequest, Orders, Record, Refusal, State,
     Subject, Terms, Ticket,
 };
-use crate::store::{MachineStore, StoreError};
+use crate::store::{MachineStore, News, StoreError};
 
 /// Machines that are kept; addresses seen on the network beyond that are not recorded.
 const MAX_MACHINES: usize = 100_000;
@@ -40,9 +42,12 @@ pub enum RegistryError {
     Unavailable,
 }
 
+mod batch;
 mod committer;
+mod known;
 
-use committer::Committer;
+use committer::{Committer, Tally};
+use known::{Known, View};
 
 type Reply<T> = oneshot::Sender<Result<T, RegistryError>>;
 
@@ -69,14 +74,30 @@ enum Command {
         request: OperatorRequest,
         reply: Reply<()>,
     },
+    Orders {
+        profile: String,
+        before: Orders,
+        given: Orders,
+        reply: Reply<()>,
+    },
     Stop,
 }
 
 /// Facts that the network sides were told and that may not be durable yet.
 type Heard = Arc<RwLock<HashMap<MacAddr, Facts>>>;
-type View = Arc<RwLock<HashMap<MacAddr, Machine>>>;
-/// What the operator said of rollouts, by profile.
-type Given = Arc<RwLock<BTreeMap<String, Orders>>>;
+
+/// How the store does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreStatus {
+    /// Whether it could be written a moment ago.
+    pub reachable: bool,
+    /// Commits since the start.
+    pub commits: u64,
+    /// Commits that failed, all or in part.
+    pub failed: u64,
+    /// Time that all commits took.
+    pub time: Duration,
+}
 
 /// Handle to the registry; cheap to clone.
 #[derive(Clone, Debug)]
@@ -84,10 +105,10 @@ pub struct Registry {
     queue: mpsc::Sender<Command>,
     view: View,
     heard: Heard,
-    given: Given,
     store: Arc<dyn MachineStore>,
     dropped: Arc<AtomicU64>,
     feed: Feed,
+    tally: Arc<Tally>,
 }
 
 /// Handle that can only note events, for the sides that must not wait.
@@ -110,31 +131,30 @@ impl Worker {
 impl Registry {
     /// Loads all machines and starts the thread.
     pub fn start(store: Arc<dyn MachineStore>) -> Result<(Self, Worker), StoreError> {
-        let machines = store
-            .machines()?
-            .into_iter()
-            .map(|machine| (machine.mac, machine))
-            .collect();
-        let view: View = Arc::new(RwLock::new(machines));
+        let view: View = Arc::new(RwLock::new(Known::new(store.load()?)));
         let (queue, requests) = mpsc::channel(QUEUE);
-        let given = Given::default();
-        let feed = Feed::new();
+        let (feed, tally) = (Feed::new(), Arc::<Tally>::default());
         let worker = Committer {
             view: view.clone(),
-            given: given.clone(),
             store: store.clone(),
             feed: feed.clone(),
+            tally: tally.clone(),
+            fails: false,
         };
         let thread = std::thread::spawn(move || worker.run(requests));
+        if store.is_shared() {
+            let (store, view, feed) = (store.clone(), Arc::downgrade(&view), feed.clone());
+            std::thread::spawn(move || follow(store.as_ref(), &view, &feed));
+        }
         Ok((
             Self {
                 queue,
                 view,
                 heard: Heard::default(),
-                given,
                 store,
                 dropped: Arc::default(),
                 feed,
+                tally,
             },
             Worker(thread),
         ))
@@ -160,7 +180,7 @@ impl Registry {
         let mut machines: Vec<Machine> = self
             .view
             .read()
-            .map(|view| view.values().cloned().collect())
+            .map(|view| view.machines().cloned().collect())
             .unwrap_or_default();
         machines.sort_by_key(|machine| machine.mac);
         machines
@@ -168,26 +188,58 @@ impl Registry {
 
     /// One machine.
     pub fn machine(&self, mac: MacAddr) -> Option<Machine> {
-        self.view.read().ok()?.get(&mac).cloned()
+        self.view.read().ok()?.machine(mac).cloned()
     }
 
-    /// Takes up what the operator said of rollouts.
+    /// Takes up what the operator said of rollouts, when the store is this server's own.
     pub fn take_orders(&self, orders: BTreeMap<String, Orders>) {
-        if let Ok(mut given) = self.given.write() {
-            *given = orders;
+        if let Ok(mut view) = self.view.write() {
+            view.take_orders(orders);
         }
+    }
+
+    /// Makes known to all servers what the operator said of a profile's rollout, who had said
+    /// `before`; it is durable when this returns `Ok`.
+    pub async fn share_orders(
+        &self,
+        profile: String,
+        before: Orders,
+        given: Orders,
+    ) -> Result<(), RegistryError> {
+        self.ask(|reply| Command::Orders {
+            profile,
+            before,
+            given,
+            reply,
+        })
+        .await
     }
 
     /// What the operator said of a profile's rollout.
     pub fn orders(&self, profile: &str) -> Orders {
-        let given = self.given.read().ok();
-        let orders = given.and_then(|given| given.get(profile).cloned());
-        orders.unwrap_or_default()
+        let view = self.view.read();
+        view.map(|view| view.rollout(profile).orders)
+            .unwrap_or_default()
+    }
+
+    /// Whether other servers write the same store.
+    pub fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+
+    /// How the store does.
+    pub fn store_status(&self) -> StoreStatus {
+        StoreStatus {
+            reachable: self.store.is_reachable(),
+            commits: self.tally.commits.load(Ordering::Relaxed),
+            failed: self.tally.failed.load(Ordering::Relaxed),
+            time: Duration::from_micros(self.tally.micros.load(Ordering::Relaxed)),
+        }
     }
 
     /// Where one machine is in its life.
     pub fn state(&self, mac: MacAddr) -> Option<State> {
-        Some(self.view.read().ok()?.get(&mac)?.state)
+        Some(self.view.read().ok()?.machine(mac)?.state)
     }
 
     /// What is known of `mac`, with what was heard a moment ago and is not durable yet: a machine
@@ -302,6 +354,29 @@ impl Observer {
             tracing::debug!(%mac, dropped, "event not recorded: the queue is full");
         }
     }
+}
+
+/// Keeps the view up to date with what others do, for as long as somebody reads it.
+fn follow(store: &dyn MachineStore, view: &Weak<RwLock<Known>>, feed: &Feed) {
+    store.follow(&mut |news| {
+        let Some(view) = view.upgrade() else {
+            return false;
+        };
+        let Ok(mut known) = view.write() else {
+            return false;
+        };
+        match news {
+            News::All(snapshot) => known.replace(snapshot),
+            News::Changes(mut changes) => {
+                let records = std::mem::take(&mut changes.records);
+                known.apply(changes);
+                drop(known);
+                feed.publish(records);
+            }
+            News::Nothing => {}
+        }
+        true
+    });
 }
 
 /// The wall clock to the millisecond.

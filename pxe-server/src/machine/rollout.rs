@@ -105,6 +105,22 @@ pub struct Orders {
     pub resumed: Option<Resumed>,
 }
 
+impl Orders {
+    /// These with what the operator has added who had said `before` and now says `given`, elsewhere
+    /// and perhaps without knowing these: pausing and halting add to them, resuming ends them.
+    pub fn with(&self, before: &Self, given: &Self) -> Self {
+        let resumed_at = |orders: &Self| orders.resumed.as_ref().map(|resumed| resumed.time);
+        if given.resumed != before.resumed && resumed_at(given) > resumed_at(self) {
+            return given.clone();
+        }
+        Self {
+            paused: self.paused || (given.paused && !before.paused),
+            halted: self.halted || (given.halted && !before.halted),
+            resumed: self.resumed.clone(),
+        }
+    }
+}
+
 /// A version that was resumed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resumed {

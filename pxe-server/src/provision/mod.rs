@@ -91,7 +91,14 @@ impl Provisioner {
             intent: site.intent(&assignment.profile.name),
             policy: assignment.profile.rollout.clone(),
         });
-        let answer = self.registry.script(mac, matched, terms, facts).await?;
+        let answer = match self.registry.script(mac, matched, terms, facts).await {
+            // Not a failure, after which a machine gives up and boots whatever its disk holds.
+            Err(RegistryError::Unavailable) => {
+                tracing::warn!(%mac, "no install: the state cannot be written");
+                return Ok(Given::Waits("the server cannot write its state"));
+            }
+            answer => answer?,
+        };
         tracing::info!(%mac, script = ?answer.script(), "script served");
         Ok(match answer {
             Answer::Install(ticket) => {

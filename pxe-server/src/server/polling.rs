@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::machine::{Machine, Registry, State, orders_given, waiting_requests};
+use crate::machine::{
+    Machine, OrdersError, Registry, State, note_shared, orders_given, orders_shared,
+    waiting_requests,
+};
 use crate::site::{CurrentSite, Watch};
 
 /// How often the site's files are looked at.
@@ -65,17 +68,42 @@ pub(super) async fn watch_builds(site: CurrentSite, registry: Registry) {
 pub(super) async fn watch_requests(state: PathBuf, registry: Registry) {
     loop {
         tokio::time::sleep(REQUEST_POLL).await;
+        if !registry.store_status().reachable {
+            continue;
+        }
         carry_out_requests(&state, &registry).await;
-        match orders_given(&state) {
-            Ok(orders) => registry.take_orders(orders),
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "rollouts go on as before"
-                );
-            }
+        let taken = if registry.is_shared() {
+            share_orders(&state, &registry).await
+        } else {
+            orders_given(&state).map(|orders| registry.take_orders(orders))
+        };
+        if let Err(error) = taken {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "rollouts go on as before"
+            );
         }
     }
+}
+
+/// Makes known to all servers what was ordered at this one since that was last done.
+async fn share_orders(state: &Path, registry: &Registry) -> Result<(), OrdersError> {
+    let mut shared = orders_shared(state)?;
+    for (profile, given) in orders_given(state)? {
+        let before = shared.remove(&profile).unwrap_or_default();
+        if before == given {
+            continue;
+        }
+        let (name, orders) = (profile.clone(), given.clone());
+        match registry.share_orders(name, before, orders).await {
+            Ok(()) => {
+                note_shared(state, &profile, &given)?;
+                tracing::info!(%profile, orders = ?given, "all servers have these orders");
+            }
+            Err(error) => tracing::warn!(%profile, %error, "orders wait"),
+        }
+    }
+    Ok(())
 }
 
 pub(super) async fn carry_out_requests(state: &Path, registry: &Registry) {

@@ -9,7 +9,10 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use crate::mac::MacAddr;
 use crate::machine::{Machine, Record};
-use crate::store::{Change, MachineStore, StoreError, TIMELINE_EVENTS, database};
+use crate::store::{
+    Change, MachineStore, Outcome, Revision, Snapshot, StoreError, Stored, TIMELINE_EVENTS,
+    database,
+};
 
 const MACHINES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("machines");
 const EVENTS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("events");
@@ -38,14 +41,15 @@ impl Embedded {
 }
 
 impl MachineStore for Embedded {
-    fn machines(&self) -> Result<Vec<Machine>, StoreError> {
-        let documents = self
-            .read_machines()
-            .map_err(|error| StoreError::Transaction(Box::new(error)))?;
-        let parse = |(mac, json): (u64, Vec<u8>)| {
-            serde_json::from_slice(&json).map_err(|source| StoreError::Damaged { mac, source })
-        };
-        documents.into_iter().map(parse).collect()
+    fn load(&self) -> Result<Snapshot, StoreError> {
+        let machines = self.machines()?.into_iter().map(|machine| Stored {
+            revision: revision(&machine),
+            machine,
+        });
+        Ok(Snapshot {
+            machines: machines.collect(),
+            ..Snapshot::default()
+        })
     }
 
     fn timeline(&self, mac: MacAddr) -> Result<Vec<Record>, StoreError> {
@@ -59,9 +63,13 @@ impl MachineStore for Embedded {
         documents.into_iter().map(parse).collect()
     }
 
-    fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
+    fn commit(&self, changes: &[Change]) -> Result<Vec<Outcome>, StoreError> {
         let mut documents = Vec::with_capacity(changes.len());
-        for Change { machine, records } in changes {
+        let written = |change: &&Change| !change.records.is_empty();
+        for Change {
+            machine, records, ..
+        } in changes.iter().filter(written)
+        {
             let mac = machine.mac.to_u64();
             let damaged = |source| StoreError::Damaged { mac, source };
             let json = serde_json::to_vec(machine).map_err(damaged)?;
@@ -74,15 +82,52 @@ impl MachineStore for Embedded {
                 events.collect::<Result<Vec<_>, _>>().map_err(damaged)?,
             ));
         }
-        self.write(&documents)
-            .map_err(|error| StoreError::Transaction(Box::new(error)))
+        if !documents.is_empty() {
+            self.write(&documents)
+                .map_err(|error| StoreError::Transaction(Box::new(error)))?;
+        }
+        let done = |change: &Change| Outcome::Done(revision(&change.machine));
+        Ok(changes.iter().map(done).collect())
     }
+}
+
+/// Only one process writes, so that the number of a machine's newest event tells its versions apart.
+fn revision(machine: &Machine) -> Revision {
+    Revision(machine.events)
 }
 
 /// Address, JSON of the machine, and sequence number with JSON of each new event.
 type Document = (u64, Vec<u8>, Vec<(u64, Vec<u8>)>);
 
 impl Embedded {
+    /// All machines.
+    pub(super) fn machines(&self) -> Result<Vec<Machine>, StoreError> {
+        let documents = self
+            .read_machines()
+            .map_err(|error| StoreError::Transaction(Box::new(error)))?;
+        let parse = |(mac, json): (u64, Vec<u8>)| {
+            serde_json::from_slice(&json).map_err(|source| StoreError::Damaged { mac, source })
+        };
+        documents.into_iter().map(parse).collect()
+    }
+
+    /// Keeps machines as they are, without events.
+    pub(super) fn keep(&self, machines: &[Machine]) -> Result<(), StoreError> {
+        let document = |machine: &Machine| {
+            let mac = machine.mac.to_u64();
+            match serde_json::to_vec(machine) {
+                Ok(json) => Ok((mac, json, Vec::new())),
+                Err(source) => Err(StoreError::Damaged { mac, source }),
+            }
+        };
+        let documents = machines
+            .iter()
+            .map(document)
+            .collect::<Result<Vec<_>, _>>()?;
+        self.write(&documents)
+            .map_err(|error| StoreError::Transaction(Box::new(error)))
+    }
+
     fn write(&self, documents: &[Document]) -> Result<(), redb::Error> {
         let transaction = self.database.begin_write()?;
         {
@@ -140,6 +185,8 @@ mod tests {
         Change {
             machine,
             records: seqs.map(record).collect(),
+            expected: Revision::default(),
+            turn: None,
         }
     }
 

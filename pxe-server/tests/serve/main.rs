@@ -2,6 +2,9 @@
 //! DHCP, the TFTP server against the `tftpd` crate's client.
 
 #[cfg(test)]
+#[path = "../../src/cluster.rs"]
+mod cluster;
+#[cfg(test)]
 #[path = "../../src/fixture.rs"]
 mod fixture;
 
@@ -17,6 +20,8 @@ mod connections;
 mod crash;
 #[cfg(test)]
 mod dhcp;
+#[cfg(test)]
+mod etcd;
 #[cfg(test)]
 mod groups;
 #[cfg(test)]

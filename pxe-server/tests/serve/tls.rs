@@ -22,13 +22,13 @@ use crate::process::Server;
 
 /// Until when a certificate is good.
 #[derive(Clone, Copy, PartialEq)]
-enum Good {
+pub(crate) enum Good {
     ForDays(u32),
     NoMore,
 }
 
 /// A certificate for this machine that vouches for itself, and its key, both PEM.
-fn certificate(name: &str, good: Good) -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn certificate(name: &str, good: Good) -> (Vec<u8>, Vec<u8>) {
     certificate_of(name, &[], good)
 }
 
@@ -74,7 +74,7 @@ fn certificate_of(name: &str, units: &[&str], good: Good) -> (Vec<u8>, Vec<u8>) 
     (pem, key.private_key_to_pem_pkcs8().unwrap())
 }
 
-fn write(dir: &Path, (certificate, key): &(Vec<u8>, Vec<u8>)) -> [PathBuf; 2] {
+pub(crate) fn write(dir: &Path, (certificate, key): &(Vec<u8>, Vec<u8>)) -> [PathBuf; 2] {
     let paths = [dir.join("cert.pem"), dir.join("key.pem")];
     std::fs::write(&paths[0], certificate).unwrap();
     std::fs::write(&paths[1], key).unwrap();

@@ -1,269 +1,269 @@
-//! The registry's thread: gathers requests into batches, commits each batch as one transaction,
-//! publishes it, and only then answers.
+//! The registry's thread: gathers requests into batches, decides them, commits what follows,
+//! publishes it, and only then answers. What somebody else has changed in between is decided again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use embed::report::Report;
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::{Command, Given, MAX_MACHINES, RegistryError, Reply, View, now};
+use super::batch::{Batch, Decided, Decision};
+use super::known::View;
+use super::{Command, RegistryError, Reply};
 use crate::mac::MacAddr;
-use crate::machine::{
-    Answer, Count, Event, Facts, Feed, Gate, Machine, Matched, Record, Terms, Ticket,
-};
-use crate::store::{Change, MachineStore};
+use crate::machine::{Answer, Feed, Orders};
+use crate::store::{Change, MachineStore, Outcome, Revision, Rollout, Stored};
 
-/// Most requests in one transaction.
+/// Most requests in one batch.
 const BATCH: usize = 512;
+/// How often a request is decided again because somebody else was faster.
+const ROUNDS: usize = 8;
+/// How long to wait for what somebody else has done to a rollout.
+const CATCH_UP: Duration = Duration::from_secs(1);
 
-/// An answer that waits for the commit; told whether the commit succeeded.
-type Pending = Box<dyn FnOnce(bool)>;
+/// How the store has done since the start.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Commits.
+    pub(super) commits: AtomicU64,
+    /// Commits that failed, all or in part.
+    pub(super) failed: AtomicU64,
+    /// Time in commits, microseconds.
+    pub(super) micros: AtomicU64,
+}
+
+/// What became of a machine's change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Durable,
+    Stale,
+    Unknown,
+}
 
 /// The thread's side of the registry.
 pub(super) struct Committer {
     pub(super) view: View,
-    pub(super) given: Given,
     pub(super) store: Arc<dyn MachineStore>,
     pub(super) feed: Feed,
+    pub(super) tally: Arc<Tally>,
+    /// Whether the last commit failed: a long fault is told once.
+    pub(super) fails: bool,
 }
 
 impl Committer {
     /// Serves requests until told to stop, or until every [`super::Registry`] is gone.
-    pub(super) fn run(self, mut requests: mpsc::Receiver<Command>) {
+    pub(super) fn run(mut self, mut requests: mpsc::Receiver<Command>) {
         while let Some(first) = requests.blocking_recv() {
-            let mut batch = Batch {
-                view: &self.view,
-                given: &self.given,
-                changes: HashMap::new(),
-                pending: Vec::new(),
-                stop: false,
-            };
-            batch.apply(first);
-            for _ in 1..BATCH {
-                match requests.try_recv() {
-                    Ok(next) => batch.apply(next),
-                    Err(_) => break,
-                }
+            let mut waiting = vec![first];
+            while waiting.len() < BATCH
+                && let Ok(next) = requests.try_recv()
+            {
+                waiting.push(next);
             }
-            let changes: Vec<Change> = batch
-                .changes
-                .into_values()
-                .filter(|change| !change.records.is_empty())
-                .collect();
-            let (pending, stop) = (batch.pending, batch.stop);
-            let done = changes.is_empty() || self.commit(changes);
-            for answer in pending {
-                answer(done);
-            }
+            let stop = waiting
+                .iter()
+                .any(|command| matches!(command, Command::Stop));
+            self.serve(waiting);
             if stop {
                 return;
             }
         }
     }
 
-    fn commit(&self, changes: Vec<Change>) -> bool {
-        if let Err(error) = self.store.commit(&changes) {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "events lost: the state cannot be written"
-            );
-            return false;
+    fn serve(&mut self, mut waiting: Vec<Command>) {
+        for round in 1..=ROUNDS {
+            let mut batch = Batch::new(&self.view);
+            for command in waiting {
+                match command {
+                    Command::Orders { .. } => self.share(command),
+                    command => batch.decide(command),
+                }
+            }
+            let (changes, decided) = batch.finish();
+            let fates = self.commit(changes);
+            waiting = Vec::new();
+            for Decided {
+                mac,
+                command,
+                decision,
+            } in decided
+            {
+                let fate = fates.get(&mac).copied().unwrap_or(Fate::Durable);
+                if fate == Fate::Stale && round < ROUNDS {
+                    waiting.push(command);
+                } else {
+                    settle(command, decision, fate);
+                }
+            }
+            if waiting.is_empty() {
+                return;
+            }
         }
-        if let Ok(mut view) = self.view.write() {
-            let machines = changes.iter().map(|change| change.machine.clone());
-            view.extend(machines.map(|machine| (machine.mac, machine)));
+    }
+
+    /// Commits, and publishes what is durable and what is newer than was known.
+    fn commit(&mut self, changes: Vec<Change>) -> HashMap<MacAddr, Fate> {
+        if changes.is_empty() {
+            return HashMap::new();
         }
-        self.feed.publish(&changes);
-        true
+        let begin = Instant::now();
+        let committed = self.store.commit(&changes);
+        let micros = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.tally.micros.fetch_add(micros, Ordering::Relaxed);
+        self.tally.commits.fetch_add(1, Ordering::Relaxed);
+        let outcomes = match committed {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                if !self.fails {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "events lost: the state cannot be written"
+                    );
+                }
+                vec![Outcome::Unknown; changes.len()]
+            }
+        };
+        let fails = outcomes.contains(&Outcome::Unknown);
+        self.tally
+            .failed
+            .fetch_add(u64::from(fails), Ordering::Relaxed);
+        if self.fails && !fails {
+            tracing::info!("the state can be written again");
+        }
+        self.fails = fails;
+        let mut fates = HashMap::with_capacity(changes.len());
+        let mut records = Vec::new();
+        for (change, outcome) in changes.into_iter().zip(outcomes) {
+            let mac = change.machine.mac;
+            if matches!(outcome, Outcome::Done(_)) {
+                records.extend(change.records.iter().map(|record| (mac, record.clone())));
+            }
+            fates.insert(mac, self.publish(change, outcome));
+        }
+        // Of a shared store all servers tell everything, in the one order that it came in.
+        if !self.store.is_shared() {
+            self.feed.publish(records);
+        }
+        fates
+    }
+
+    fn publish(&self, change: Change, outcome: Outcome) -> Fate {
+        let Ok(mut view) = self.view.write() else {
+            return Fate::Unknown;
+        };
+        match outcome {
+            Outcome::Done(revision) => {
+                if !change.records.is_empty() {
+                    let machine = change.machine;
+                    view.insert(Stored { machine, revision });
+                }
+                if let Some(turn) = change.turn.filter(|_| self.store.is_shared()) {
+                    let orders = turn.rollout.orders;
+                    view.insert_rollout(turn.profile, Rollout { orders, revision });
+                }
+                Fate::Durable
+            }
+            Outcome::Stale { machine, rollout } => {
+                match machine {
+                    Some(stored) => view.insert(*stored),
+                    None => view.forget(change.machine.mac, change.expected),
+                }
+                drop(view);
+                match change.turn {
+                    Some(turn) if !self.catch_up(&turn.profile, rollout) => Fate::Unknown,
+                    _ => Fate::Stale,
+                }
+            }
+            Outcome::Unknown => Fate::Unknown,
+        }
+    }
+
+    /// Waits until everything that others have done up to this version of a rollout is known: how
+    /// many machines are being installed is counted from all of them.
+    fn catch_up(&self, profile: &str, to: Revision) -> bool {
+        let end = Instant::now() + CATCH_UP;
+        loop {
+            let known = self.view.read().map(|view| view.rollout(profile).revision);
+            if known.is_ok_and(|known| known >= to) {
+                return true;
+            }
+            if Instant::now() >= end {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Makes orders known to all servers.
+    fn share(&self, command: Command) {
+        let Command::Orders {
+            profile,
+            before,
+            given,
+            reply,
+        } = command
+        else {
+            return;
+        };
+        let shared = self.try_to_share(&profile, &before, &given);
+        let _ = reply.send(shared.then_some(()).ok_or(RegistryError::Unavailable));
+    }
+
+    fn try_to_share(&self, profile: &str, before: &Orders, given: &Orders) -> bool {
+        for _ in 0..ROUNDS {
+            let Ok(known) = self.view.read().map(|view| view.rollout(profile)) else {
+                return false;
+            };
+            let orders = known.orders.with(before, given);
+            let revision = known.revision;
+            let rollout = Rollout { orders, revision };
+            match self.store.give_orders(profile, &rollout) {
+                Ok(Outcome::Done(revision)) => {
+                    if let Ok(mut view) = self.view.write() {
+                        let orders = rollout.orders;
+                        view.insert_rollout(profile.to_owned(), Rollout { orders, revision });
+                    }
+                    return true;
+                }
+                Ok(Outcome::Stale { rollout, .. }) if self.catch_up(profile, rollout) => {}
+                Ok(_) => return false,
+                Err(error) => {
+                    tracing::debug!(%profile, error = &error as &dyn std::error::Error, "orders wait");
+                    return false;
+                }
+            }
+        }
+        false
     }
 }
 
-struct Batch<'a> {
-    view: &'a View,
-    given: &'a Given,
-    changes: HashMap<MacAddr, Change>,
-    pending: Vec<Pending>,
-    stop: bool,
-}
-
-impl Batch<'_> {
-    /// The machine as this batch has left it.
-    fn change(&mut self, mac: MacAddr, time: Timestamp) -> Option<&mut Change> {
-        if !self.changes.contains_key(&mac) {
-            let view = self.view.read().ok()?;
-            let (machine, is_new) = match view.get(&mac) {
-                Some(machine) => (machine.clone(), false),
-                None if view.len() + self.changes.len() < MAX_MACHINES => {
-                    (Machine::new(mac, time), true)
-                }
-                None => return None,
-            };
-            drop(view);
-            let mut change = Change {
-                machine,
-                records: Vec::new(),
-            };
-            if is_new {
-                record(&mut change, Event::Discovered, time);
-            }
-            self.changes.insert(mac, change);
-        }
-        self.changes.get_mut(&mac)
-    }
-
-    fn apply(&mut self, command: Command) {
-        match command {
-            Command::Observe { mac, event, time } => {
-                // The same again before the last is durable tells nothing new; a machine that
-                // asks a thousand times a second does not push its own past out.
-                let is_new = |change: &&mut Change| {
-                    let last = change.records.last();
-                    last.is_none_or(|last| last.event != event)
-                };
-                if let Some(change) = self.change(mac, time).filter(is_new) {
-                    change.machine.observe(&event);
-                    record(change, event, time);
-                }
-            }
-            Command::Script {
-                mac,
-                matched,
-                terms,
-                facts,
-                reply,
-            } => self.script(mac, matched, terms.map(|terms| *terms), *facts, reply),
-            Command::Report {
-                mac,
-                ticket,
-                report,
-                reply,
-            } => self.report(mac, ticket, &report, reply),
-            Command::Operator { request, reply } => {
-                let time = now();
-                let Some(change) = self.change(request.mac, time) else {
-                    return;
-                };
-                if let Some(event) = change.machine.carry_out(&request) {
-                    record(change, event, time);
-                }
-                self.when_durable(reply, ());
-            }
-            Command::Stop => self.stop = true,
-        }
-    }
-
-    fn script(
-        &mut self,
-        mac: MacAddr,
-        matched: Option<Matched>,
-        terms: Option<Terms>,
-        facts: Facts,
-        reply: Reply<Answer>,
-    ) {
-        let time = now();
-        let Some(change) = self.change(mac, time) else {
-            return;
-        };
-        let assigned = matched.is_some();
-        if let Some(event) = change.machine.note_match(matched) {
-            record(change, event, time);
-        }
-        if let Some(terms) = &terms {
-            change.machine.forget_other_ticket(&terms.intent);
-        }
-        let needs_ticket = change.machine.needs_ticket(assigned);
-        let waited = terms.as_ref().filter(|_| needs_ticket);
-        let gate = waited.map_or(Gate::Open, |terms| self.gate(terms));
-        let Some(change) = self.changes.get_mut(&mac) else {
-            return;
-        };
-        let (answer, issued) = match gate {
-            Gate::Open => change.machine.answer(assigned, Ticket::random()),
-            closed => (Answer::Waits(closed), false),
-        };
-        if issued {
-            change.machine.install = terms.map(|terms| terms.intent);
-            record(change, Event::TicketIssued, time);
-        }
-        let event = Event::ScriptServed {
-            script: answer.script(),
-            facts,
-        };
-        change.machine.observe(&event);
-        record(change, event, time);
-        if matches!(answer, Answer::Install(_)) {
-            self.when_durable(reply, answer);
-        } else {
+/// Answers.
+fn settle(command: Command, decision: Decision, fate: Fate) {
+    let durable = fate == Fate::Durable;
+    match (command, decision) {
+        (Command::Script { reply, .. }, Decision::Answer(answer)) => {
             // An installed machine boots its disk even while the state cannot be written.
-            self.pending.push(Box::new(move |_| {
-                let _ = reply.send(Ok(answer));
-            }));
+            let granted = durable || !matches!(answer, Answer::Install(_));
+            tell(
+                reply,
+                granted.then_some(answer).ok_or(RegistryError::Unavailable),
+            );
         }
-    }
-
-    /// Whether one more install may begin, counted over all machines as this batch has left them.
-    fn gate(&self, terms: &Terms) -> Gate {
-        let Some(policy) = &terms.policy else {
-            return Gate::Open;
-        };
-        let given = self.given.read().ok();
-        let orders = given.and_then(|given| given.get(&terms.intent.profile).cloned());
-        let orders = orders.unwrap_or_default();
-        let Ok(view) = self.view.read() else {
-            return Gate::Full;
-        };
-        let settled = view.values();
-        let settled = settled.filter(|machine| !self.changes.contains_key(&machine.mac));
-        let changed = self.changes.values().map(|change| &change.machine);
-        let count = Count::of(settled.chain(changed), &terms.intent, &orders);
-        policy.gate(&terms.intent, &orders, &count)
-    }
-
-    fn report(&mut self, mac: MacAddr, ticket: Ticket, report: &Report, reply: Reply<()>) {
-        let time = now();
-        let known = self.changes.contains_key(&mac)
-            || self.view.read().is_ok_and(|view| view.contains_key(&mac));
-        let change = if known { self.change(mac, time) } else { None };
-        let Some(change) = change else {
-            let _ = reply.send(Err(RegistryError::Unknown));
-            return;
-        };
-        match change.machine.report(ticket, report) {
-            Ok(new) => {
-                if new {
-                    let event = Event::from_report(report);
-                    change.machine.note_failure(&event, time);
-                    record(change, event, time);
-                }
-                self.when_durable(reply, ());
-            }
-            Err(refusal) => {
-                let _ = reply.send(Err(RegistryError::Refused(refusal)));
-            }
+        (Command::Report { reply, .. } | Command::Operator { reply, .. }, decision) => {
+            let outcome = match decision {
+                Decision::Refused(error) if durable => Err(error),
+                Decision::Noted if durable => Ok(()),
+                _ => Err(RegistryError::Unavailable),
+            };
+            tell(reply, outcome);
         }
-    }
-
-    fn when_durable<T: 'static>(&mut self, reply: Reply<T>, value: T) {
-        self.pending.push(Box::new(move |done| {
-            let _ = reply.send(if done {
-                Ok(value)
-            } else {
-                Err(RegistryError::Unavailable)
-            });
-        }));
+        // Nobody waits, or there is no room for one more machine: the sender is told by the
+        // reply's end.
+        _ => {}
     }
 }
 
-/// Appends an event; a clock that was set back does not turn the timeline around.
-fn record(change: &mut Change, event: Event, time: Timestamp) {
-    let time = time.max(change.machine.last_seen);
-    change.machine.events += 1;
-    change.machine.last_seen = time;
-    change.records.push(Record {
-        seq: change.machine.events,
-        time,
-        event,
-    });
+fn tell<T>(reply: Reply<T>, outcome: Result<T, RegistryError>) {
+    let _ = reply.send(outcome);
 }

@@ -7,7 +7,10 @@ use embed::report::Event as Reported;
 
 use super::*;
 use crate::machine::State;
-use crate::store::{Change, Embedded};
+use crate::store::{Change, Embedded, Outcome, Snapshot};
+
+mod histories;
+mod shared;
 
 const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 
@@ -21,15 +24,15 @@ struct Failing {
 }
 
 impl MachineStore for Failing {
-    fn machines(&self) -> Result<Vec<Machine>, StoreError> {
-        self.inner.machines()
+    fn load(&self) -> Result<Snapshot, StoreError> {
+        self.inner.load()
     }
 
     fn timeline(&self, mac: MacAddr) -> Result<Vec<Record>, StoreError> {
         self.inner.timeline(mac)
     }
 
-    fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
+    fn commit(&self, changes: &[Change]) -> Result<Vec<Outcome>, StoreError> {
         drop(self.slow.lock().unwrap());
         if self.full.load(Ordering::SeqCst) {
             return Err(StoreError::Transaction(Box::new(redb::Error::Io(

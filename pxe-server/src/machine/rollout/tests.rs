@@ -56,6 +56,36 @@ fn a_version_that_begins_paused_is_resumed_for_itself_only() {
     assert_eq!(policy.gate(&intent(2), &orders, &none), Gate::Paused);
 }
 
+#[test]
+fn orders_given_in_two_places_add_up_and_only_a_later_resume_ends_them() {
+    let resumed = |second| Resumed {
+        version: "1".into(),
+        time: Timestamp::from_second(second).unwrap(),
+    };
+    let orders = |paused, halted, at: Option<i64>| Orders {
+        paused,
+        halted,
+        resumed: at.map(resumed),
+    };
+    let none = Orders::default();
+    let halted = orders(false, true, None);
+    let paused = orders(true, false, None);
+    assert_eq!(halted.with(&none, &paused), orders(true, true, None));
+    let goes_on = orders(false, false, Some(5));
+    assert_eq!(halted.with(&none, &goes_on), goes_on);
+    assert_eq!(
+        orders(false, true, Some(6)).with(&none, &goes_on),
+        orders(false, true, Some(6)),
+        "halted after that"
+    );
+    let again = orders(true, true, None);
+    assert_eq!(
+        goes_on.with(&paused, &again),
+        orders(false, true, Some(5)),
+        "an old pause does not come back with a new halt"
+    );
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Asks(usize),
