@@ -29,6 +29,9 @@ pub mod karg {
     pub const INST_SAVE_PARTINDEX: &str = "coreos.inst.save_partindex";
     /// Where [`crate::report::Report`]s are posted.
     pub const REPORT_URL: &str = "coreos.report_url";
+    /// Starts the discovery: the live system reports what the machine consists of to
+    /// [`REPORT_URL`], and asks here for its [`crate::report::Orders`].
+    pub const DISCOVER: &str = "coreos.discover";
     /// Present on the boot that Ignition provisions.
     pub const FIRSTBOOT: &str = "ignition.firstboot";
     /// Ignition's platform (`metal`, `qemu`, …).

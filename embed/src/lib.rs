@@ -15,6 +15,7 @@ pub mod customize;
 pub mod digest;
 pub mod finding;
 pub mod gpt;
+pub mod hardware;
 pub mod ignition;
 pub mod initrd;
 pub mod iso;

@@ -1,5 +1,5 @@
 //! The wire format of `coreos.report_url=`: one JSON document per event, posted by the live system
-//! and by the first boot of the installed one.
+//! and by the first boot of the installed one; and of the answers to `coreos.discover=`.
 //!
 //! The receiver answers 204 once the event is durable; 409 when the event does not belong to the
 //! machine's current install (the sender gives up on it); anything else is retried.
@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Sha256Digest, Sha512Digest};
+use crate::hardware::Hardware;
 
 /// Version of this document.
 pub const FORMAT: u32 = 1;
@@ -66,6 +67,34 @@ pub enum Event {
     },
     /// First boot from the disk is done.
     Provisioned(Identity),
+    /// What a machine consists of that nobody has a use for yet.
+    Hardware {
+        /// Its parts.
+        hardware: Box<Hardware>,
+    },
+}
+
+/// What a machine is told that nobody has a use for yet, whenever it asks at the URL of
+/// `coreos.discover=`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Orders {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// What the machine is called when it is claimed: its address, with colons.
+    pub machine: String,
+    /// What it shall do.
+    pub next: Next,
+}
+
+/// What a waiting machine shall do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Next {
+    /// Ask again later.
+    Wait,
+    /// Boot again: there is something for it now.
+    Boot,
 }
 
 /// What a first boot was given and what it made of it.
@@ -102,5 +131,26 @@ mod tests {
             "{json}"
         );
         assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
+        let hardware = Box::<Hardware>::default();
+        let report = Report::new(Event::Hardware { hardware }, 1);
+        let json = serde_json::to_string(&report).unwrap();
+        assert!(
+            json.starts_with(r#"{"format":1,"event":"hardware","hardware":{"system":{"#),
+            "{json}"
+        );
+        assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
+    }
+
+    #[test]
+    fn orders_are_small() {
+        let orders = Orders {
+            format: FORMAT,
+            machine: "52:54:00:12:34:56".to_owned(),
+            next: Next::Wait,
+        };
+        assert_eq!(
+            serde_json::to_string(&orders).unwrap(),
+            r#"{"format":1,"machine":"52:54:00:12:34:56","next":"wait"}"#
+        );
     }
 }

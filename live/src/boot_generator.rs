@@ -84,7 +84,14 @@ fn live(situation: Situation<'_>, dirs: &Dirs) -> io::Result<()> {
         )?;
     }
     if kargs.last(karg::INST_DEV).is_none() && !situation.installer_configs {
-        return Ok(());
+        return match kargs.last(karg::DISCOVER) {
+            Some(_) => {
+                let unit = "coreos-discover.service";
+                dirs.normal
+                    .want("multi-user.target", unit, &installed(unit))
+            }
+            None => Ok(()),
+        };
     }
     if kargs.boolean(karg::INST_SKIP_REBOOT) {
         let target = "coreos-installer.target";
@@ -254,6 +261,22 @@ mod tests {
             ),
             "early/"
         ));
+    }
+
+    #[test]
+    fn a_machine_is_discovered_where_nothing_is_installed() {
+        let unit = "normal/multi-user.target.wants/coreos-discover.service -> /usr/lib/systemd/system/coreos-discover.service";
+        let discover = "coreos.discover=http://s/next";
+        assert!(has(&run(discover, true, false), unit));
+        assert!(!has(&run(discover, false, false), unit), "not from a disk");
+        assert!(!has(&run("", true, false), unit));
+        assert!(!has(&run(discover, true, true), unit));
+        let both = run(
+            &format!("{discover} coreos.inst.install_dev=vda"),
+            true,
+            false,
+        );
+        assert!(!has(&both, unit) && has(&both, "early/default.target -> "));
     }
 
     #[test]

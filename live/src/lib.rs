@@ -1,6 +1,6 @@
 //! What runs inside a CoreOS-style system at boot: finding and mounting the live root, handing the
-//! config to Ignition, growing the disk on its first boot, the unattended install, and the report
-//! of what a first boot made.
+//! config to Ignition, growing the disk on its first boot, the unattended install, the report
+//! of what a first boot made, and what a machine does that nobody has a use for yet.
 //!
 //! One program, `coreos-live`, runs each step as a subcommand of a systemd unit. How media are
 //! made and who serves them is not known here; the names shared with those are
@@ -16,6 +16,7 @@ pub mod fetch;
 pub mod firstboot;
 pub mod generator;
 pub mod grow;
+pub mod hardware;
 pub mod install;
 pub mod memory;
 pub mod module;
@@ -27,4 +28,5 @@ pub mod rootfs;
 pub mod superblock;
 mod sys;
 mod table;
+pub mod unclaimed;
 pub mod unit_files;

@@ -32,6 +32,9 @@ pub struct MachineView {
     pub state: String,
     /// What its first boot reported.
     pub identity: Option<Identity>,
+    /// What it reported that it consists of; null if it did not.
+    #[serde(default)]
+    pub hardware: serde_json::Value,
     /// Events, oldest first.
     pub timeline: Vec<EventView>,
 }

@@ -33,6 +33,8 @@ enum Step {
     Dump,
     /// Install as the kernel arguments say (live system).
     Install,
+    /// Report what the machine consists of, and reboot when its server has a use for it (live system).
+    Discover,
     /// Say what the first boot made and make it the last (installed system).
     FirstBootComplete,
     /// Report the finished first boot to coreos.report_url (installed system).
@@ -98,6 +100,7 @@ fn run(step: &Step) -> anyhow::Result<()> {
         Step::TeardownNetwork => steps::teardown_network(),
         Step::Dump => steps::dump(),
         Step::Install => steps::install(),
+        Step::Discover => steps::discover(),
         Step::FirstBootComplete => steps::first_boot_complete(),
         Step::Report => steps::report(),
         Step::PackModule { out, installer } => steps::pack_module(out, installer.as_deref()),

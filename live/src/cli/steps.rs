@@ -14,9 +14,11 @@ use crate::boot_generator::{self, Dirs, Situation};
 use crate::config::Given;
 use crate::console::Consoles;
 use crate::discover::{Devices, PATIENCE};
+use crate::unclaimed::Pace;
 use crate::unit_files::UnitDir;
 use crate::{
     config, failure, firstboot, generator, grow, install, module, network, ostree, rootfs,
+    unclaimed,
 };
 
 const SYSROOT: &str = "/sysroot";
@@ -121,6 +123,17 @@ pub(super) fn dump() -> anyhow::Result<()> {
 
 pub(super) fn install() -> anyhow::Result<()> {
     Ok(install::run(&kargs()?, &Consoles::active())?)
+}
+
+pub(super) fn discover() -> anyhow::Result<()> {
+    let consoles = Consoles::active();
+    unclaimed::wait(&kargs()?, &consoles, Path::new("/"), Pace::default())?;
+    let status = Command::new("systemctl")
+        .args(["--no-block", "reboot"])
+        .status()
+        .context("running systemctl")?;
+    anyhow::ensure!(status.success(), "systemctl reboot ended with {status}");
+    Ok(())
 }
 
 pub(super) fn first_boot_complete() -> anyhow::Result<()> {

@@ -34,6 +34,7 @@ const INITRD_UNITS: &[(&str, &str)] = units!("initrd":
 );
 const FAILURE_UNIT: &str = "coreos-failure.service";
 const SYSTEM_UNITS: &[(&str, &str)] = units!("system":
+    "coreos-discover.service",
     "coreos-failure.service",
     "coreos-first-boot-complete.service",
     "coreos-installer-post.target",

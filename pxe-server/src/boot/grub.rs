@@ -8,8 +8,9 @@
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
-use crate::boot::script::screen_text;
-use crate::boot::{CONFIG_INITRD, CommandLineTooLong, ConfigDelivery, Endpoint, InstallScript};
+use embed::manifest::Manifest;
+
+use crate::boot::{CommandLineTooLong, DiscoveryScript, Endpoint, InstallScript};
 use crate::mac::MacAddr;
 
 /// The script that GRUB looks for by itself.
@@ -123,22 +124,48 @@ pub fn waiting_script(mac: MacAddr, why: &str) -> String {
 /// Boots the live system that installs the machine: its files by HTTP where this GRUB can, by TFTP
 /// otherwise.
 pub fn install_script(parts: &InstallScript<'_>) -> Result<String, CommandLineTooLong> {
-    let (manifest, source) = (parts.manifest, &parts.manifest.source);
-    let words: Vec<String> = parts.kargs()?.iter().map(|word| quoted(word)).collect();
-    let Endpoint { address, port } = parts.endpoint;
-    let mut initrds = format!("\"$source/{}/{}\"", parts.assets, manifest.initramfs.file);
-    if parts.config == ConfigDelivery::Initrd {
-        let _ = write!(
-            initrds,
-            " \"$source/machines/{}/{CONFIG_INITRD}?ticket={}\"",
-            parts.mac.dashed(),
-            parts.ticket
-        );
+    Ok(live_script(
+        &parts.greeting(),
+        parts.manifest,
+        parts.assets,
+        parts.config_path().as_deref(),
+        &parts.kargs()?,
+        parts.endpoint,
+    ))
+}
+
+/// Boots the live system that finds out what the machine consists of.
+pub fn discovery_script(parts: &DiscoveryScript<'_>) -> Result<String, CommandLineTooLong> {
+    Ok(live_script(
+        &parts.greeting(),
+        parts.manifest,
+        parts.assets,
+        None,
+        &parts.kargs()?,
+        parts.endpoint,
+    ))
+}
+
+fn live_script(
+    greeting: &[String],
+    manifest: &Manifest,
+    assets: &str,
+    config: Option<&str>,
+    kargs: &[String],
+    Endpoint { address, port }: Endpoint,
+) -> String {
+    let greeting: Vec<String> = greeting
+        .iter()
+        .map(|text| format!("pxe-server: {text}"))
+        .collect();
+    let words: Vec<String> = kargs.iter().map(|word| quoted(word)).collect();
+    let (kernel, initramfs) = (&manifest.kernel.file, &manifest.initramfs.file);
+    let mut initrds = format!("\"$source/{assets}/{initramfs}\"");
+    if let Some(path) = config {
+        let _ = write!(initrds, " \"$source/{path}\"");
     }
     let script = format!(
-        r#"echo "pxe-server: {mac}: profile {profile}"
-echo "pxe-server: INSTALLING {name} {version} on {device} (its content will be lost)"
-for source in (http,{address}:{port}) (tftp,{address}); do
+        r#"{greeting}for source in (http,{address}:{port}) (tftp,{address}); do
   echo "pxe-server: loading kernel {kernel} from $source"
   if linux "$source/{assets}/{kernel}" {kargs}; then
     echo "pxe-server: loading initramfs {initramfs}"
@@ -150,17 +177,10 @@ for source in (http,{address}:{port}) (tftp,{address}); do
 done
 echo "pxe-server: could not load or start the live system; asking again in 10 s"
 "#,
-        mac = parts.mac,
-        profile = parts.profile.name,
-        name = screen_text(&source.name),
-        version = screen_text(&source.version),
-        device = parts.profile.install.device,
-        assets = parts.assets,
-        kernel = manifest.kernel.file,
-        initramfs = manifest.initramfs.file,
+        greeting = said(&greeting),
         kargs = words.join(" "),
     );
-    Ok(answer(&script, 10))
+    answer(&script, 10)
 }
 
 /// An answer: what is done, and in how many seconds the server is asked again if that returns.

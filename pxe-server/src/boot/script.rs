@@ -99,6 +99,27 @@ impl InstallScript<'_> {
         self.endpoint.url(&format!("{}/{file}", self.assets))
     }
 
+    /// What it says on the screen.
+    pub(super) fn greeting(&self) -> [String; 2] {
+        let source = &self.manifest.source;
+        [
+            format!("{}: profile {}", self.mac, self.profile.name),
+            format!(
+                "INSTALLING {} {} on {} (its content will be lost)",
+                screen_text(&source.name),
+                screen_text(&source.version),
+                self.profile.install.device
+            ),
+        ]
+    }
+
+    /// Path on the server of the initrd that carries the machine's config, if there is one.
+    pub(super) fn config_path(&self) -> Option<String> {
+        let (mac, ticket) = (self.mac.dashed(), self.ticket);
+        (self.config == ConfigDelivery::Initrd)
+            .then(|| format!("machines/{mac}/{CONFIG_INITRD}?ticket={ticket}"))
+    }
+
     /// The kernel's arguments, one space between them.
     pub fn command_line(&self) -> Result<String, CommandLineTooLong> {
         // UEFI kernels load the initrds that their command line names, in this order.
@@ -113,21 +134,8 @@ impl InstallScript<'_> {
     /// The kernel's arguments that do not depend on the boot loader.
     pub(super) fn kargs(&self) -> Result<Vec<String>, CommandLineTooLong> {
         let mac = self.mac.dashed();
-        let mut words = vec![
-            karg::FIRSTBOOT.to_owned(),
-            format!("{}=metal", karg::PLATFORM),
-        ];
-        let given = self.manifest.kargs.iter().chain(&self.profile.kargs);
-        words.extend(
-            given
-                .filter(|word| *word != karg::FIRSTBOOT && !word.starts_with(karg::PLATFORM))
-                .cloned(),
-        );
-        words.push(format!(
-            "{}={}?mac={mac}",
-            karg::LIVE_ROOTFS_URL,
-            self.asset(&self.manifest.rootfs.file)
-        ));
+        let rootfs = self.asset(&self.manifest.rootfs.file);
+        let mut words = live_kargs(self.manifest, &self.profile.kargs, &rootfs, self.mac);
         words.push(format!(
             "{}={}",
             karg::INST_DEV,
@@ -156,8 +164,34 @@ impl InstallScript<'_> {
     }
 }
 
+/// The kernel's arguments of any live system on `mac`, with its rootfs at a URL and `kargs` beside
+/// those of the media.
+pub(super) fn live_kargs(
+    manifest: &Manifest,
+    kargs: &[String],
+    rootfs: &str,
+    mac: MacAddr,
+) -> Vec<String> {
+    let mut words = vec![
+        karg::FIRSTBOOT.to_owned(),
+        format!("{}=metal", karg::PLATFORM),
+    ];
+    let given = manifest.kargs.iter().chain(kargs);
+    words.extend(
+        given
+            .filter(|word| *word != karg::FIRSTBOOT && !word.starts_with(karg::PLATFORM))
+            .cloned(),
+    );
+    words.push(format!(
+        "{}={rootfs}?mac={}",
+        karg::LIVE_ROOTFS_URL,
+        mac.dashed()
+    ));
+    words
+}
+
 /// The command line, if the kernel takes it.
-fn fitting(line: String) -> Result<String, CommandLineTooLong> {
+pub(super) fn fitting(line: String) -> Result<String, CommandLineTooLong> {
     if line.len() < COMMAND_LINE_SIZE {
         Ok(line)
     } else {
@@ -246,60 +280,53 @@ pub fn waiting_script(mac: MacAddr, why: &str, endpoint: Endpoint) -> String {
 /// Boots the live system that installs the machine.
 pub fn install_script(parts: &InstallScript<'_>) -> Result<String, CommandLineTooLong> {
     let line = parts.command_line()?;
-    let (manifest, source) = (parts.manifest, &parts.manifest.source);
-    let asset = |file: &str| parts.asset(file);
-    let config = match parts.config {
-        ConfigDelivery::Url(_) => String::new(),
-        ConfigDelivery::Initrd => {
-            let path = format!(
-                "machines/{}/{CONFIG_INITRD}?ticket={}",
-                parts.mac.dashed(),
-                parts.ticket
-            );
-            let url = parts.endpoint.url(&path);
-            format!(
-                "echo pxe-server: loading this machine's config\ninitrd --name {CONFIG_INITRD} {url} || goto failed\n"
-            )
-        }
-    };
-    let lines = [
-        "#!ipxe".to_owned(),
-        format!(
-            "echo pxe-server: {}: profile {}",
-            parts.mac, parts.profile.name
-        ),
-        format!(
-            "echo pxe-server: INSTALLING {} {} on {} (its content will be lost)",
-            screen_text(&source.name),
-            screen_text(&source.version),
-            parts.profile.install.device
-        ),
+    let config = parts.config_path().map(|path| parts.endpoint.url(&path));
+    Ok(live_script(
+        &parts.greeting(),
+        parts.manifest,
+        &parts.endpoint.url(parts.assets),
+        config.as_deref(),
+        &line,
+        parts.endpoint,
+    ))
+}
+
+/// The script that says `greeting` and boots the live system of the files at `assets` with the
+/// command line `line`, and with the config at a URL if there is one.
+pub(super) fn live_script(
+    greeting: &[String],
+    manifest: &Manifest,
+    assets: &str,
+    config: Option<&str>,
+    line: &str,
+    endpoint: Endpoint,
+) -> String {
+    let (kernel, initramfs) = (&manifest.kernel.file, &manifest.initramfs.file);
+    let mut lines = vec!["#!ipxe".to_owned()];
+    let said = greeting.iter();
+    lines.extend(said.map(|text| format!("echo pxe-server: {text}")));
+    lines.extend([
         "imgfree".to_owned(),
-        format!("echo pxe-server: loading kernel {}", manifest.kernel.file),
-        format!(
-            "kernel {} {line} || goto failed",
-            asset(&manifest.kernel.file)
-        ),
-        format!(
-            "echo pxe-server: loading initramfs {}",
-            manifest.initramfs.file
-        ),
-        format!(
-            "initrd --name {} {} || goto failed",
-            manifest.initramfs.file,
-            asset(&manifest.initramfs.file)
-        ),
-        format!("{config}echo pxe-server: starting the live system"),
+        format!("echo pxe-server: loading kernel {kernel}"),
+        format!("kernel {assets}/{kernel} {line} || goto failed"),
+        format!("echo pxe-server: loading initramfs {initramfs}"),
+        format!("initrd --name {initramfs} {assets}/{initramfs} || goto failed"),
+    ]);
+    if let Some(url) = config {
+        lines.push("echo pxe-server: loading this machine's config".to_owned());
+        lines.push(format!(
+            "initrd --name {CONFIG_INITRD} {url} || goto failed"
+        ));
+    }
+    lines.extend([
+        "echo pxe-server: starting the live system".to_owned(),
         "boot || goto failed".to_owned(),
         ":failed".to_owned(),
         "echo pxe-server: could not load or start the live system; asking again in 10 s".to_owned(),
         "sleep 10".to_owned(),
-        format!(
-            "chain --replace --autofree {}",
-            parts.endpoint.url("boot.ipxe")
-        ),
-    ];
-    Ok(lines.join("\n") + "\n")
+        format!("chain --replace --autofree {}", endpoint.url("boot.ipxe")),
+    ]);
+    lines.join("\n") + "\n"
 }
 
 /// BIOS: drive 0x80. UEFI: leave iPXE with a failure, since firmware stops at its menu after a

@@ -46,6 +46,9 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<()> {
         (None, UnknownMachines::BootDisk) => "boot their disks".to_owned(),
         (None, UnknownMachines::Ignore) => "are not answered".to_owned(),
         (None, UnknownMachines::Hold) => "wait until they are claimed".to_owned(),
+        (None, UnknownMachines::Discover) => {
+            "report what they consist of, and wait until they are claimed".to_owned()
+        }
     };
     writeln!(out, "all other machines: {rest}")?;
     Ok(())

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use embed::hardware::Hardware;
 use embed::report::Identity;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -31,6 +32,8 @@ pub(super) struct View {
     percent: Option<u8>,
     failure: Option<String>,
     identity: Option<Identity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hardware: Option<Box<Hardware>>,
     first_seen: Timestamp,
     last_seen: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,7 +52,7 @@ struct Entry {
     event: Event,
 }
 
-/// All machines, without their timelines.
+/// All machines, without their timelines and what they consist of.
 pub(super) async fn list(State(app): State<App>) -> Json<Machines> {
     let site = app.site.get();
     let machines = app
@@ -79,7 +82,9 @@ pub(super) async fn one(
             tracing::error!(error = &error as &dyn std::error::Error, %mac, "reading a timeline");
             Problem::Unavailable("the state could not be read".to_owned())
         })?;
+    let hardware = machine.hardware.clone();
     let mut view = view(&app.site.get(), machine);
+    view.hardware = hardware;
     view.timeline = Some(entries(records));
     Ok(Json(view))
 }
@@ -103,6 +108,7 @@ fn view(site: &Site, machine: Machine) -> View {
         percent: machine.percent,
         failure: machine.failure,
         identity: machine.identity,
+        hardware: None,
         first_seen: machine.first_seen,
         last_seen: machine.last_seen,
         timeline: None,

@@ -9,6 +9,7 @@ mod assets;
 mod boot;
 mod condition;
 mod configs;
+mod discovery;
 mod events;
 mod file;
 mod front;
@@ -133,6 +134,7 @@ fn machine_routes() -> Router<App> {
         // What the live system and the installed one do.
         .route("/machines/{mac}/ignition", get(configs::ignition))
         .route("/machines/{mac}/config.img", get(configs::initrd))
+        .route("/machines/{mac}/orders", get(discovery::orders))
         .route("/machines/{mac}/report", post(reports::report))
 }
 

@@ -43,7 +43,9 @@ impl From<RegistryError> for Problem {
             RegistryError::Unknown => {
                 Self::Conflict("this machine has no current install".to_owned())
             }
-            RegistryError::Unavailable => Self::Unavailable(error.to_string()),
+            RegistryError::Unavailable | RegistryError::Full => {
+                Self::Unavailable(error.to_string())
+            }
         }
     }
 }

@@ -3,10 +3,10 @@
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use embed::report::{FORMAT, Report};
+use embed::report::{Event, FORMAT, Report};
 use serde::Deserialize;
 
-use crate::http::{App, Problem};
+use crate::http::{App, Problem, discovery};
 use crate::machine::{Ticket, TicketError};
 
 /// The query of whoever has a ticket.
@@ -16,7 +16,8 @@ pub(super) struct ReportQuery {
     pub(super) ticket: String,
 }
 
-/// `POST /machines/{mac}/report?ticket=…`: 204 once durable.
+/// `POST /machines/{mac}/report?ticket=…`: 204 once durable. What a machine consists of takes no
+/// ticket.
 pub(super) async fn report(
     State(app): State<App>,
     Path(mac): Path<String>,
@@ -31,6 +32,10 @@ pub(super) async fn report(
             "report has format {}; {FORMAT} is known",
             report.format
         )));
+    }
+    if let Event::Hardware { hardware } = report.event {
+        discovery::hardware(&app, mac, hardware, report.uptime_ms).await?;
+        return Ok(StatusCode::NO_CONTENT);
     }
     // Senders give up on a conflict only, and no repetition makes a ticket of this.
     let ticket: Ticket = query

@@ -76,6 +76,7 @@ fn machine() -> Value {
             "percent": maybe("integer", "Progress of the install"),
             "failure": maybe("string", "Why the last install failed"),
             "identity": {"type": ["object", "null"], "description": "What the first boot reported"},
+            "hardware": {"type": "object", "description": "What it consists of, if it was discovered"},
             "first-seen": time(),
             "last-seen": time(),
             "timeline": list(json!({"$ref": "#/components/schemas/Event"})),

@@ -159,6 +159,11 @@ pub enum Event {
     },
     /// The operator allowed one more install.
     ReinstallRequested,
+    /// It told what it consists of, while nobody had a use for it.
+    HardwareReported {
+        /// Milliseconds since the kernel started.
+        uptime_ms: u64,
+    },
 }
 
 impl Event {
@@ -181,6 +186,7 @@ impl Event {
             Self::InstallFailed { .. } => "install-failed",
             Self::Provisioned { .. } => "provisioned",
             Self::ReinstallRequested => "reinstall-requested",
+            Self::HardwareReported { .. } => "hardware-reported",
         }
     }
 
@@ -198,6 +204,7 @@ impl Event {
                 identity,
                 uptime_ms,
             },
+            Reported::Hardware { .. } => Self::HardwareReported { uptime_ms },
         }
     }
 }

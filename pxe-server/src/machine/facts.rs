@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::net::Ipv4Addr;
 
+use embed::hardware::{self, Hardware, Text};
 use serde::{Deserialize, Serialize};
 
 use crate::boot::{Arch, Firmware};
@@ -16,6 +17,13 @@ const MAX_TEXT: usize = 128;
 const MAX_LABELS: usize = 32;
 /// Words that are no free labels: they have fields of their own, or say how a request is meant.
 const RESERVED: [&str; 5] = ["mac", "subnet", "platform", "ticket", "not"];
+
+/// Labels that the machine's firmware gives, whoever tells them.
+const OF_SYSTEM: [&str; 2] = ["manufacturer", "product"];
+
+fn is_of_system(label: &str) -> bool {
+    OF_SYSTEM.contains(&label)
+}
 
 /// Why something said about a machine is not kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -120,7 +128,8 @@ impl Facts {
         Ok(())
     }
 
-    /// Puts what is newer over what was known. Labels come all together or not at all.
+    /// Puts what is newer over what was known. Labels come all together or not at all; those of the
+    /// system itself stay.
     pub fn update(&mut self, newer: &Self) {
         fn take<T: Clone>(known: &mut Option<T>, newer: &Option<T>) {
             if newer.is_some() {
@@ -136,7 +145,31 @@ impl Facts {
         take(&mut self.address, &newer.address);
         take(&mut self.circuit_id, &newer.circuit_id);
         if !newer.labels.is_empty() {
-            self.labels.clone_from(&newer.labels);
+            let old = std::mem::replace(&mut self.labels, newer.labels.clone());
+            let of_system = old.into_iter().filter(|(name, _)| is_of_system(name));
+            for (name, value) in of_system {
+                self.labels.entry(name).or_insert(value);
+            }
+        }
+    }
+
+    /// Takes from `hardware` what is not known yet.
+    pub fn learn(&mut self, hardware: &Hardware) {
+        let system = &hardware.system;
+        let text = |told: &Option<Text>| Some(told.as_ref()?.as_str().to_owned());
+        self.uuid = self
+            .uuid
+            .take()
+            .or_else(|| known_uuid(&text(&system.uuid)?));
+        self.serial = self.serial.take().or_else(|| text(&system.serial));
+        self.asset = self.asset.take().or_else(|| text(&system.asset));
+        for (name, told) in OF_SYSTEM
+            .iter()
+            .zip([&system.manufacturer, &system.product])
+        {
+            if let Some(value) = text(told).filter(|_| self.labels.len() < MAX_LABELS) {
+                self.labels.entry((*name).to_owned()).or_insert(value);
+            }
         }
     }
 }
@@ -165,13 +198,7 @@ impl Subject {
 
 /// Text of others: printable, short, and nothing rather than empty.
 pub fn printable(text: &str) -> Option<String> {
-    let kept: String = text
-        .chars()
-        .filter(|c| c.is_ascii_graphic() || *c == ' ')
-        .take(MAX_TEXT)
-        .collect();
-    let kept = kept.trim();
-    (!kept.is_empty()).then(|| kept.to_owned())
+    hardware::printable(text, MAX_TEXT)
 }
 
 /// Bytes of a relay as text, or as hexadecimal digits where they are none.
@@ -270,6 +297,27 @@ mod tests {
         );
         facts.update(&said(&[("x", "3")]));
         assert_eq!(facts.labels, said(&[("x", "3")]).labels);
+    }
+
+    #[test]
+    fn what_a_machine_consists_of_tells_only_what_was_not_known() {
+        let mut hardware = Hardware::default();
+        hardware.system.serial = Text::of("S9");
+        hardware.system.uuid = Text::of("FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF");
+        hardware.system.product = Text::of("R640");
+        hardware.system.manufacturer = Text::of("Dell Inc.");
+        let mut facts = said(&[("serial", "S1"), ("product", "R650"), ("rack", "r1")]);
+        facts.learn(&hardware);
+        let want = [
+            ("serial", "S1"),
+            ("product", "R650"),
+            ("rack", "r1"),
+            ("manufacturer", "Dell Inc."),
+        ];
+        assert_eq!(facts, said(&want));
+        facts.update(&said(&[("rack", "r2")]));
+        let labels = ["manufacturer", "product", "rack"].map(|name| facts.labels[name].as_str());
+        assert_eq!(labels, ["Dell Inc.", "R650", "r2"]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock, Weak};
 use std::time::Duration;
 
+use embed::hardware::Hardware;
 use embed::report::Report;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -40,10 +41,14 @@ pub enum RegistryError {
     /// The state could not be made durable, or the server is going down.
     #[error("the state could not be written")]
     Unavailable,
+    /// No room is left for what machines consist of.
+    #[error("what machines consist of is kept of too many already")]
+    Full,
 }
 
 mod batch;
 mod committer;
+mod hardware;
 mod known;
 
 use committer::{Committer, Tally};
@@ -68,6 +73,12 @@ enum Command {
         mac: MacAddr,
         ticket: Ticket,
         report: Box<Report>,
+        reply: Reply<()>,
+    },
+    Hardware {
+        mac: MacAddr,
+        hardware: Box<Hardware>,
+        uptime_ms: u64,
         reply: Reply<()>,
     },
     Operator {

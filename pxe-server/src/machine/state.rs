@@ -4,6 +4,7 @@
 //! reports `install-started`, and used from then on. A machine whose ticket is used never gets
 //! another install script unless the operator asks for one ([`Machine::reinstall`]).
 
+use embed::hardware::Hardware;
 use embed::report::{Event as Reported, Identity, Report};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -166,6 +167,9 @@ pub struct Machine {
     /// Its newest failed install.
     #[serde(default)]
     pub failed_install: Option<FailedInstall>,
+    /// What it consists of, as it told while nobody had a use for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardware: Option<Box<Hardware>>,
 }
 
 /// What a machine belongs to.
@@ -197,6 +201,7 @@ impl Machine {
             matched: None,
             install: None,
             failed_install: None,
+            hardware: None,
         }
     }
 
@@ -284,6 +289,14 @@ impl Machine {
                 Some(Event::Claimed { profile })
             }
         }
+    }
+
+    /// Takes note of what it consists of; whether that is news.
+    pub fn take_hardware(&mut self, hardware: Box<Hardware>) -> bool {
+        self.facts.learn(&hardware);
+        let is_new = self.hardware.as_ref() != Some(&hardware);
+        self.hardware = Some(hardware);
+        is_new
     }
 
     /// Takes a report. `Ok(true)`: something new. `Ok(false)`: known already, nothing to keep.

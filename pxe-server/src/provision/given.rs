@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::boot::{
-    self, CommandLineTooLong, ConfigDelivery, Endpoint, InstallScript, Platform, grub,
+    self, CommandLineTooLong, ConfigDelivery, DiscoveryScript, Endpoint, InstallScript, Platform,
+    grub,
 };
 use crate::mac::MacAddr;
 use crate::machine::Ticket;
@@ -22,6 +23,8 @@ pub enum Given {
     Waits(&'static str),
     /// Wait until somebody claims it.
     Unclaimed,
+    /// Boot the live system of this site, which reports what the machine consists of.
+    Discover(Arc<Site>),
 }
 
 /// An install that is allowed.
@@ -56,6 +59,21 @@ impl Install {
     }
 }
 
+fn discovery<'a>(
+    site: &'a Site,
+    mac: MacAddr,
+    assets: &'a str,
+    endpoint: Endpoint,
+) -> DiscoveryScript<'a> {
+    DiscoveryScript {
+        mac,
+        manifest: &site.manifest,
+        kargs: &site.discovery_kargs,
+        assets,
+        endpoint,
+    }
+}
+
 impl Given {
     /// The script for an iPXE on `platform`.
     pub fn to_ipxe(
@@ -72,6 +90,9 @@ impl Given {
             Self::Held(why) => boot::held_script(mac, why, endpoint),
             Self::Waits(why) => boot::waiting_script(mac, why, endpoint),
             Self::Unclaimed => boot::unclaimed_script(mac, endpoint),
+            Self::Discover(site) => {
+                boot::discovery_script(&discovery(site, mac, &site.assets(), endpoint))?
+            }
         })
     }
 
@@ -85,6 +106,9 @@ impl Given {
             Self::Held(why) => grub::held_script(mac, why),
             Self::Waits(why) => grub::waiting_script(mac, why),
             Self::Unclaimed => grub::unclaimed_script(mac),
+            Self::Discover(site) => {
+                grub::discovery_script(&discovery(site, mac, &site.assets(), endpoint))?
+            }
         })
     }
 }

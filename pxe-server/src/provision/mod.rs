@@ -114,10 +114,13 @@ impl Provisioner {
                     ticket,
                 }))
             }
-            Answer::Unassigned if site.unknown_machines == UnknownMachines::Hold => {
-                Given::Unclaimed
-            }
-            Answer::Unassigned => Given::Disk("no group of this site matches this machine"),
+            Answer::Unassigned => match site.unknown_machines {
+                UnknownMachines::Hold => Given::Unclaimed,
+                UnknownMachines::Discover => Given::Discover(site.clone()),
+                UnknownMachines::BootDisk | UnknownMachines::Ignore => {
+                    Given::Disk("no group of this site matches this machine")
+                }
+            },
             Answer::Held(State::Failed) => Given::Held("its last install failed"),
             Answer::Held(_) => Given::Held("an install was begun and has not ended"),
             Answer::Waits(gate) => Given::Waits(why_waiting(gate)),

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use embed::digest::Sha512Digest;
 
-use crate::boot::{Endpoint, InstallScript, Programs, install_script};
+use crate::boot::{
+    DiscoveryScript, Endpoint, InstallScript, Programs, discovery_script, install_script,
+};
 use crate::mac::MacAddr;
 use crate::machine::Ticket;
 use crate::site::load::{is_name, value};
@@ -35,6 +37,28 @@ pub(super) fn dhcp(site: &Site, path: &Path) -> Result<(), SiteError> {
         return Err(value(path, reason));
     }
     Ok(())
+}
+
+/// No address of ours is longer.
+const LONGEST: Endpoint = Endpoint {
+    address: Ipv4Addr::BROADCAST,
+    port: u16::MAX,
+};
+
+pub(super) fn discovery(site: &Site, path: &Path) -> Result<(), SiteError> {
+    for argument in &site.discovery_kargs {
+        word(argument, path)?;
+    }
+    let parts = DiscoveryScript {
+        mac: MacAddr([0; 6]),
+        manifest: &site.manifest,
+        kargs: &site.discovery_kargs,
+        assets: &site.assets(),
+        endpoint: LONGEST,
+    };
+    let path = path.to_owned();
+    let checked = discovery_script(&parts).map(drop);
+    checked.map_err(|source| SiteError::CommandLine { path, source })
 }
 
 /// A word on an iPXE line and in a kernel command line: one word in both.
@@ -79,10 +103,6 @@ pub(super) fn profiles(dir: &Path, site: &Site) -> Result<(), SiteError> {
                 "`install.image: published`, but the media hold no published image",
             ));
         }
-        let longest = Endpoint {
-            address: Ipv4Addr::BROADCAST,
-            port: u16::MAX,
-        };
         let parts = InstallScript {
             mac: MacAddr([0; 6]),
             profile,
@@ -90,7 +110,7 @@ pub(super) fn profiles(dir: &Path, site: &Site) -> Result<(), SiteError> {
             config: profile.config_delivery.of(Sha512Digest([0; 64])),
             ticket: Ticket([0; 16]),
             assets: &site.assets(),
-            endpoint: longest,
+            endpoint: LONGEST,
         };
         install_script(&parts).map_err(|source| SiteError::CommandLine { path, source })?;
     }

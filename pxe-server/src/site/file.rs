@@ -26,6 +26,16 @@ pub(super) struct SiteFile {
     pub(super) dhcp: DhcpFile,
     #[serde(default)]
     pub(super) unknown_machines: UnknownMachines,
+    #[serde(default)]
+    pub(super) discovery: DiscoveryFile,
+}
+
+/// The live system on machines that no group matches.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct DiscoveryFile {
+    /// Kernel arguments, after the media's own.
+    pub(super) kargs: Vec<String>,
 }
 
 /// Boot programs; the defaults are where Debian's `ipxe` package puts them.

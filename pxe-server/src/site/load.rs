@@ -48,10 +48,12 @@ impl Site {
             no_metadata: Metadata::new(),
             versions: BTreeMap::new(),
             unknown_machines: site_file.unknown_machines,
+            discovery_kargs: site_file.discovery.kargs,
             warnings: Vec::new(),
         };
         check::programs(&site.first_stage.programs, &site_path)?;
         check::dhcp(&site, &site_path)?;
+        check::discovery(&site, &site_path)?;
         load_configs(dir, &mut site)?;
         check::profiles(dir, &site)?;
         check::groups(dir, &site)?;

@@ -71,6 +71,8 @@ pub struct Site {
     pub subnets: Arc<Subnets>,
     /// What machines get that no group matches.
     pub unknown_machines: UnknownMachines,
+    /// Kernel arguments of the live system that finds out what such a machine consists of.
+    pub discovery_kargs: Vec<String>,
     /// What deserves a look without being wrong.
     pub warnings: Vec<Warning>,
 }
@@ -86,6 +88,8 @@ pub enum UnknownMachines {
     Ignore,
     /// A script that waits until they are claimed.
     Hold,
+    /// The live system, which installs nothing, reports what they consist of, and waits.
+    Discover,
 }
 
 /// What a machine shall become.

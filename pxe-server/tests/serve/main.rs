@@ -21,6 +21,8 @@ mod crash;
 #[cfg(test)]
 mod dhcp;
 #[cfg(test)]
+mod discovery;
+#[cfg(test)]
 mod etcd;
 #[cfg(test)]
 mod groups;

@@ -5,6 +5,7 @@
 
 mod bench;
 mod case;
+mod discovery;
 mod faults;
 mod firmware;
 mod media;
@@ -27,6 +28,7 @@ fn cases() -> Vec<Case> {
     [
         network::CASES,
         rack::CASES,
+        discovery::CASES,
         media::CASES,
         minimal::CASES,
         firmware::CASES,

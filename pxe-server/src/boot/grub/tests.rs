@@ -5,6 +5,7 @@ use std::process::Command;
 use embed::digest::Sha512Digest;
 
 use super::*;
+use crate::boot::ConfigDelivery;
 use crate::boot::script::tests::{ENDPOINT, MAC, manifest, profile};
 use crate::machine::Ticket;
 use crate::site::InstallImage;

@@ -34,7 +34,7 @@ pub(super) struct Decided {
 
 /// Requests that are decided together.
 pub(super) struct Batch<'a> {
-    view: &'a View,
+    pub(super) view: &'a View,
     changes: HashMap<MacAddr, Change>,
     decided: Vec<Decided>,
 }
@@ -71,6 +71,12 @@ impl<'a> Batch<'a> {
                 report,
                 ..
             } => (*mac, self.report(*mac, *ticket, report)),
+            Command::Hardware {
+                mac,
+                hardware,
+                uptime_ms,
+                ..
+            } => (*mac, self.hardware(*mac, hardware, *uptime_ms)),
             Command::Operator { request, .. } => {
                 let time = now();
                 let carried = self.change(request.mac, time).map(|change| {
@@ -115,7 +121,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The same for a machine that is seen by that.
-    fn change(&mut self, mac: MacAddr, time: Timestamp) -> Option<&mut Change> {
+    pub(super) fn change(&mut self, mac: MacAddr, time: Timestamp) -> Option<&mut Change> {
         let change = self.touch(mac, time)?;
         if change.machine.events == 0 {
             record(change, Event::Discovered, time);
@@ -222,7 +228,7 @@ impl<'a> Batch<'a> {
 }
 
 /// Appends an event; a clock that was set back does not turn the timeline around.
-fn record(change: &mut Change, event: Event, time: Timestamp) {
+pub(super) fn record(change: &mut Change, event: Event, time: Timestamp) {
     let time = time.max(change.machine.last_seen);
     change.machine.events += 1;
     change.machine.last_seen = time;

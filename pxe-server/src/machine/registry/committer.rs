@@ -250,7 +250,12 @@ fn settle(command: Command, decision: Decision, fate: Fate) {
                 granted.then_some(answer).ok_or(RegistryError::Unavailable),
             );
         }
-        (Command::Report { reply, .. } | Command::Operator { reply, .. }, decision) => {
+        (
+            Command::Report { reply, .. }
+            | Command::Hardware { reply, .. }
+            | Command::Operator { reply, .. },
+            decision,
+        ) => {
             let outcome = match decision {
                 Decision::Refused(error) if durable => Err(error),
                 Decision::Noted if durable => Ok(()),
