@@ -1,11 +1,15 @@
 //! Detached signatures by a secret key of whoever runs this, through their own GnuPG home and
-//! agent. Whether a signature is good is `verify`'s to say.
+//! agent; or by a key out of a file (`key_file`). Whether a signature is good is `verify`'s to say.
+
+mod key_file;
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use gpgme::{Context, Data, Protocol};
+
+pub use key_file::{Form, KeyFile};
 
 /// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +32,30 @@ pub enum SignError {
         /// How many it could be.
         count: usize,
     },
-    /// What is to be signed cannot be read.
+    /// A file has no secret key.
+    #[error("there is no secret key in {} that can sign", path.display())]
+    NoSecretKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file has several.
+    #[error("there are {count} secret keys in {}", path.display())]
+    SeveralKeys {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+    },
+    /// There is no room for a GnuPG home.
+    #[error("cannot make a directory for the key in {}", path.display())]
+    Home {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// What is to be signed, or the key, cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
         /// The file.
@@ -58,11 +85,17 @@ pub struct Signer {
 impl Signer {
     /// Looks for the one secret key that `key` names.
     pub fn find(key: &str) -> Result<Self, SignError> {
-        let mut context = Context::from_protocol(Protocol::OpenPgp).map_err(SignError::Engine)?;
+        let context = Context::from_protocol(Protocol::OpenPgp).map_err(SignError::Engine)?;
+        Self::choose(context, Some(key))
+    }
+
+    /// The one secret key of `context` that `key` names, or the only one there is.
+    fn choose(mut context: Context, key: Option<&str>) -> Result<Self, SignError> {
         let found: Vec<gpgme::Key> = context
-            .find_secret_keys([key])
+            .find_secret_keys(key)
             .and_then(Iterator::collect)
             .map_err(SignError::Engine)?;
+        let key = key.unwrap_or_default();
         let usable: Vec<&gpgme::Key> = found.iter().filter(|key| key.can_sign()).collect();
         let key = match usable.as_slice() {
             [one] => one,

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use installer::sign::SignError;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::dhcp::{DhcpPorts, DhcpServer, DhcpSettings, LeaseServer, Leasing};
 use crate::http::{
-    self, Access, App, BootPrograms, Followers, HttpError, HttpService, HttpSettings, Routes,
+    self, Access, App, BootPrograms, Followers, HttpError, HttpService, HttpSettings, MatchboxData,
+    Routes, Signatures, SigningKey,
 };
 use crate::machine::{OrdersError, Registry, Worker};
 use crate::matchbox::{Book, BookError};
@@ -38,7 +40,12 @@ pub enum Source {
     /// The site in this directory.
     Site(PathBuf),
     /// The matchbox data directory.
-    Matchbox(PathBuf),
+    Matchbox {
+        /// The directory.
+        dir: PathBuf,
+        /// The key that what is served is signed with.
+        key: Option<SigningKey>,
+    },
 }
 
 /// How to serve.
@@ -85,6 +92,15 @@ pub enum ServeError {
         /// Cause.
         #[source]
         source: BookError,
+    },
+    /// Nothing can be signed.
+    #[error("nothing can be signed with the key in {}", path.display())]
+    Key {
+        /// The key's file.
+        path: PathBuf,
+        /// Cause.
+        #[source]
+        source: SignError,
     },
     /// The boot programs are missing.
     #[error("boot programs cannot be used")]
@@ -277,7 +293,7 @@ fn leasing(state: &Path, first_stages: &FirstStages) -> Result<Leasing, ServeErr
 #[derive(Debug)]
 enum Content {
     Site(CurrentSite, Issued, Box<Watch>),
-    Matchbox(Arc<Book>),
+    Matchbox(MatchboxData),
 }
 
 impl Content {
@@ -292,12 +308,21 @@ impl Content {
                 }
                 Ok(Self::Site(site, Issued::default(), Box::new(watch)))
             }
-            Source::Matchbox(path) => {
-                let book = Book::open(path).map_err(|source| ServeError::Matchbox {
-                    path: path.clone(),
+            Source::Matchbox { dir, key } => {
+                let book = Book::open(dir).map_err(|source| ServeError::Matchbox {
+                    path: dir.clone(),
                     source,
                 })?;
-                Ok(Self::Matchbox(Arc::new(book)))
+                let path = key.as_ref().map(|key| key.path.clone());
+                let refused = |source| ServeError::Key {
+                    path: path.unwrap_or_default(),
+                    source,
+                };
+                let signatures = Signatures::by(key.as_ref()).map_err(refused)?;
+                Ok(Self::Matchbox(MatchboxData {
+                    book: Arc::new(book),
+                    signatures,
+                }))
             }
         }
     }
@@ -338,7 +363,7 @@ impl Content {
             Self::Site(site, issued, watch) => {
                 tasks.spawn(watch_site(*watch));
                 tasks.spawn(watch_builds(site.clone(), registry.clone()));
-                let (Source::Site(dir) | Source::Matchbox(dir)) = &settings.source;
+                let (Source::Site(dir) | Source::Matchbox { dir, .. }) = &settings.source;
                 let app = App {
                     dir: dir.clone(),
                     followers: Followers::default(),
@@ -350,14 +375,14 @@ impl Content {
                 };
                 http::routes(app, programs, &Access::new(&settings.state))
             }
-            Self::Matchbox(book) => http::matchbox_routes(book, programs),
+            Self::Matchbox(data) => http::matchbox_routes(data, programs),
         }
     }
 
     fn profiles(&self) -> usize {
         match self {
             Self::Site(site, ..) => site.get().profiles.len(),
-            Self::Matchbox(book) => book.library().profiles.len(),
+            Self::Matchbox(data) => data.book.library().profiles.len(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{ErrorKind, Write as _};
 
 use installer::decode::DecodeError;
+use installer::sign::SignError;
 use installer::source::SourceError;
 use installer::verify::VerifyError;
 
@@ -112,6 +113,15 @@ fn serve_hint(error: &ServeError) -> Option<&'static str> {
         ServeError::SharedLeases => Some(
             "serve with --dhcp proxy beside the LAN's own DHCP server, or from one server without --store",
         ),
+        ServeError::Key { source, .. } => match source {
+            SignError::Refused { .. } => {
+                Some("if the key has a passphrase, give it in $MATCHBOX_PASSPHRASE")
+            }
+            SignError::NoSecretKey { .. } | SignError::SeveralKeys { .. } => {
+                Some("`gpg --export-secret-keys FINGERPRINT` writes one key into a file")
+            }
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::logging::{self, LogForm};
 use crate::cli::store::StoreArgs;
 use crate::dhcp::DhcpPorts;
-use crate::http::{HttpSettings, TlsFiles};
+use crate::http::{HttpSettings, SigningKey, TlsFiles};
 use crate::server::{Server, Settings, Source};
 use crate::site::DhcpMode;
 
@@ -22,6 +22,10 @@ pub(super) struct ServeArgs {
     /// Serve this matchbox data directory instead of a site
     #[arg(long, value_name = "DIR", conflicts_with = "site", requires = "state")]
     matchbox: Option<PathBuf>,
+    /// Secret OpenPGP key that signs what is served of it [default:
+    /// $MATCHBOX_KEY_RING_PATH; its passphrase: $MATCHBOX_PASSPHRASE]
+    #[arg(long, value_name = "FILE", requires = "matchbox")]
+    matchbox_key: Option<PathBuf>,
     /// State directory [default: `state` in the site directory]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
@@ -88,6 +92,16 @@ impl From<DhcpArg> for DhcpMode {
     }
 }
 
+/// The key in the file that is named, here or as matchbox's users name it.
+fn signing_key(path: Option<PathBuf>) -> Option<SigningKey> {
+    let named = || std::env::var_os("MATCHBOX_KEY_RING_PATH").map(PathBuf::from);
+    let path = path.or_else(named);
+    let path = path.filter(|path| !path.as_os_str().is_empty())?;
+    // In the environment only: command lines are seen by everybody.
+    let passphrase = std::env::var("MATCHBOX_PASSPHRASE").ok();
+    Some(SigningKey { path, passphrase })
+}
+
 pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
     logging::start(args.log, args.verbose);
     let dhcp_ports = DhcpPorts::from_server_port(args.dhcp_port).with_context(|| {
@@ -98,11 +112,14 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
     })?;
     let source = match (args.site, args.matchbox) {
         (Some(site), _) => Source::Site(site),
-        (None, matchbox) => Source::Matchbox(matchbox.unwrap_or_default()),
+        (None, matchbox) => Source::Matchbox {
+            dir: matchbox.unwrap_or_default(),
+            key: signing_key(args.matchbox_key),
+        },
     };
     let state = match (&source, args.state) {
         (_, Some(state)) => state,
-        (Source::Site(dir) | Source::Matchbox(dir), None) => dir.join("state"),
+        (Source::Site(dir) | Source::Matchbox { dir, .. }, None) => dir.join("state"),
     };
     let tls = args.tls_cert.zip(args.tls_key);
     let tls = tls.map(|(certificate, key)| TlsFiles {

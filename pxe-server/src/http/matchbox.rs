@@ -1,4 +1,4 @@
-//! matchbox's HTTP endpoints. Statuses say who has to act: 400 the request is wrong, 403 a path
+//! matchbox's HTTP endpoints, and signatures of what they give. Statuses say who has to act: 400 the request is wrong, 403 a path
 //! that leads out of the assets, 404 nothing is meant for this machine, 500 the operator's files
 //! are wrong, 503 they cannot be read now. Ignition gives up below 500 and tries again from there.
 
@@ -8,66 +8,96 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::Uri;
-use axum::response::Response;
+use axum::http::{HeaderValue, Uri};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
+use installer::sign::Form;
 
 use crate::http::condition::Conditions;
 use crate::http::file::Served;
 use crate::http::tagged::tagged;
-use crate::http::{BootPrograms, Problem, Routes, TEXT, boot, kind_of};
+use crate::http::{BootPrograms, Problem, Routes, Signatures, TEXT, boot, kind_of, listing};
 use crate::matchbox::{
     Book, Folder, Group, Library, Profile, RenderError, boot_script, env_file, grub_config,
     ignition, ipxe_script, labels, render_file, variables,
 };
 
 const IGNITION: &str = "application/vnd.coreos.ignition+json";
+const OCTETS: &str = "application/octet-stream";
+const HTML: &str = "text/html; charset=utf-8";
+const HTML_VALUE: HeaderValue = HeaderValue::from_static(HTML);
+/// What there is a signature of.
+const SIGNED: [&str; 8] = [
+    "boot.ipxe",
+    "boot.ipxe.0",
+    "ipxe",
+    "grub",
+    "ignition",
+    "cloud",
+    "generic",
+    "metadata",
+];
+
+/// What is served, and who signs it.
+#[derive(Clone, Debug)]
+pub struct MatchboxData {
+    /// The data directory.
+    pub book: Arc<Book>,
+    /// Signatures.
+    pub signatures: Signatures,
+}
 
 /// Every route.
-pub fn routes(book: Arc<Book>, programs: BootPrograms) -> Routes {
-    let machine = Router::new()
+pub fn routes(data: MatchboxData, programs: BootPrograms) -> Routes {
+    let mut machine = Router::new()
         .route("/", get(async || "matchbox\n"))
         .route("/healthz", get(async || "ok\n"))
-        .route("/boot.ipxe", get(first))
-        .route("/boot.ipxe.0", get(first))
-        .route("/ipxe", get(answer))
-        .route("/grub", get(answer))
-        .route("/ignition", get(answer))
-        .route("/cloud", get(answer))
-        .route("/generic", get(answer))
-        .route("/metadata", get(answer))
-        .route("/assets/{*path}", get(asset))
-        .with_state(book);
+        .route("/assets/", get(assets))
+        .route("/assets/{*path}", get(asset));
+    for name in SIGNED {
+        machine = machine
+            .route(&format!("/{name}"), get(answer))
+            .route(&format!("/{name}.sig"), get(answer))
+            .route(&format!("/{name}.asc"), get(answer));
+    }
     Routes {
-        machines: machine.merge(boot::routes(programs)),
+        machines: machine.with_state(data).merge(boot::routes(programs)),
         operators: Router::new(),
     }
 }
 
-/// The same for every machine.
-async fn first(asked: Conditions) -> Response {
-    tagged(&asked, TEXT, boot_script())
-}
-
-/// Everything that depends on the machine that asks.
+/// Everything that is made for who asks.
 async fn answer(
-    State(book): State<Arc<Book>>,
+    State(data): State<MatchboxData>,
     RawQuery(query): RawQuery,
     uri: Uri,
     asked: Conditions,
 ) -> Result<Response, Problem> {
     let path = uri.path().trim_start_matches('/').to_owned();
     let made = tokio::task::spawn_blocking(move || {
-        make(&book, &path, query.as_deref().unwrap_or_default())
-    })
-    .await;
-    let (kind, bytes) =
-        made.map_err(|_| Problem::Unavailable("the server is going down".to_owned()))??;
+        let query = query.as_deref().unwrap_or_default();
+        let (path, form) = match (path.strip_suffix(".sig"), path.strip_suffix(".asc")) {
+            (Some(path), _) => (path, Some((OCTETS, Form::Binary))),
+            (_, Some(path)) => (path, Some((TEXT, Form::Armored))),
+            _ => (path.as_str(), None),
+        };
+        let made = make(&data.book, path, query)?;
+        match form {
+            Some((kind, form)) => Ok::<_, Problem>((kind, data.signatures.over(&made.1, form)?)),
+            None => Ok(made),
+        }
+    });
+    let (kind, bytes) = made
+        .await
+        .map_err(|_| Problem::Unavailable("the server is going down".to_owned()))??;
     Ok(tagged(&asked, kind, bytes))
 }
 
 /// Content type and bytes of the answer to `path?query`.
 fn make(book: &Book, path: &str, query: &str) -> Result<(&'static str, Vec<u8>), Problem> {
+    if path.starts_with("boot.ipxe") {
+        return Ok((TEXT, boot_script().into()));
+    }
     let pairs: Vec<(String, String)> = axum::extract::Query::try_from_uri(&uri(query)?)
         .map(|axum::extract::Query(pairs)| pairs)
         .map_err(|error| Problem::BadRequest(error.to_string()))?;
@@ -141,30 +171,47 @@ impl From<RenderError> for Problem {
     }
 }
 
-/// `GET /assets/…`: files below `assets` of the data directory.
+/// `GET /assets/`: the directory itself.
+async fn assets(state: State<MatchboxData>, asked: Conditions) -> Result<Response, Problem> {
+    asset(state, Path("./".to_owned()), asked).await
+}
+
+/// `GET /assets/…`: files and directories below `assets` of the data directory.
 async fn asset(
-    State(book): State<Arc<Book>>,
+    State(data): State<MatchboxData>,
     Path(path): Path<String>,
     asked: Conditions,
 ) -> Result<Response, Problem> {
+    let is_directory = path.ends_with('/');
     let path = PathBuf::from(path);
-    if !path
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)))
-    {
+    let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+    if !path.components().all(plain) {
         return Err(Problem::Forbidden("assets are below /assets".to_owned()));
     }
-    let file = book.dir().join("assets").join(&path);
-    let opened = Served::try_open(&file, kind_of(&path));
-    let served = opened.map_err(|error| match error.kind() {
-        ErrorKind::IsADirectory => Problem::Forbidden("directories are not listed".to_owned()),
-        ErrorKind::NotFound | ErrorKind::NotADirectory => {
-            Problem::NotFound("no such asset".to_owned())
-        }
+    let file = data.book.dir().join("assets").join(&path);
+    let none = || Problem::NotFound("no such asset".to_owned());
+    let unreadable = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => none(),
         _ => {
             tracing::error!(%error, path = %file.display(), "serving a file");
             Problem::Unavailable("the server cannot read this file".to_owned())
         }
-    })?;
-    Ok(served.answer(&asked))
+    };
+    if is_directory {
+        if let Ok(index) = Served::try_open(&file.join("index.html"), HTML_VALUE) {
+            return Ok(index.answer(&asked));
+        }
+        let page = listing::page(&file).map_err(unreadable)?;
+        return Ok(tagged(&asked, HTML, page));
+    }
+    match Served::try_open(&file, kind_of(&path)) {
+        Ok(served) => Ok(served.answer(&asked)),
+        Err(error) if error.kind() == ErrorKind::IsADirectory => {
+            // Links in a listing are relative to it.
+            let name = path.file_name().and_then(|name| name.to_str());
+            let to = format!("./{}/", name.ok_or_else(none)?);
+            Ok(Redirect::permanent(&to).into_response())
+        }
+        Err(error) => Err(unreadable(error)),
+    }
 }

@@ -14,6 +14,7 @@ mod events;
 mod file;
 mod front;
 mod leases;
+mod listing;
 mod local;
 mod manage;
 mod matchbox;
@@ -25,6 +26,7 @@ mod rollouts;
 mod schemas;
 mod scripts;
 mod service;
+mod signatures;
 mod site;
 mod tagged;
 mod tls;
@@ -50,9 +52,10 @@ pub use access::Access;
 pub use boot::BootPrograms;
 pub use events::Followers;
 pub use local::Local;
-pub use matchbox::routes as matchbox_routes;
+pub use matchbox::{MatchboxData, routes as matchbox_routes};
 pub use problem::Problem;
 pub use service::{HttpError, HttpService, HttpSettings, Routes};
+pub use signatures::{Signatures, SigningKey};
 pub use tls::{TlsError, TlsFiles};
 
 /// The type of files that nobody needs to understand.

@@ -1,6 +1,8 @@
 //! A data directory in matchbox's layout, served over the endpoints that its machines ask.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use reqwest::blocking::Response;
 
@@ -159,8 +161,12 @@ fn statuses_say_whose_fault_it_is() {
         ("generic", 500),
         ("cloud", 500),
         ("assets/os/none", 404),
-        ("assets/os", 403),
+        ("assets/none/", 404),
+        ("assets/os/vmlinuz/", 404),
         ("assets/..%2Fgroups/default.json", 403),
+        ("assets/../groups/", 404),
+        ("assets/..%2Fgroups/", 403),
+        ("ipxe.sig", 404),
         ("nothing", 404),
     ] {
         assert_eq!(server.get(path).status().as_u16(), status, "{path}");
@@ -183,6 +189,118 @@ fn assets_are_served_by_range_and_answers_have_tags() {
         .unwrap()
         .to_owned();
     assert_eq!(server.get_if_none_match(&path, &tag).status().as_u16(), 304);
+}
+
+#[test]
+fn directories_of_assets_are_listed() {
+    let dir = data_dir();
+    write(dir.path(), "assets/page/index.html", "<p>here</p>");
+    let server = Server::start_matchbox(dir.path());
+    let page = server.get("assets/");
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    let (status, page) = text(page);
+    assert_eq!(status, 200);
+    assert!(page.contains("<a href=\"./os/\">os/</a>\n"), "{page}");
+    let below = "<!doctype html>\n<pre>\n<a href=\"./vmlinuz\">vmlinuz</a>\n</pre>\n";
+    assert_eq!(text(server.get("assets/os/")), (200, below.into()));
+    assert_eq!(text(server.get("assets/os")), (200, below.into()));
+    assert_eq!(text(server.get("assets/page/")).1, "<p>here</p>");
+}
+
+fn gpg(home: &Path, words: &[&str]) -> Vec<u8> {
+    let mut command = Command::new("gpg");
+    command.args(["--batch", "--quiet", "--pinentry-mode", "loopback"]);
+    command.arg("--homedir").arg(home).args(words);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words:?}: {said}");
+    output.stdout
+}
+
+#[test]
+fn what_is_served_has_signatures_that_gpg_finds_good() {
+    let dir = data_dir();
+    let home = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let pass = ["--passphrase", "secret phrase"];
+    let make = ["--quick-generate-key", "boot", "ed25519", "sign", "never"];
+    gpg(home.path(), &[&pass[..], &make[..]].concat());
+    let key = home.path().join("secring.gpg");
+    let secret = gpg(
+        home.path(),
+        &[&pass[..], &["--export-secret-keys"]].concat(),
+    );
+    std::fs::write(&key, secret).unwrap();
+    let own = dir.path().join("own");
+    std::fs::create_dir(&own).unwrap();
+    let environment = [
+        ("TMPDIR", own.as_os_str()),
+        ("MATCHBOX_KEY_RING_PATH", key.as_os_str()),
+        ("MATCHBOX_PASSPHRASE", "secret phrase".as_ref()),
+    ];
+    let server = Server::start_matchbox_in(dir.path(), &environment);
+    assert!(!server.log().contains("secret phrase"));
+    for path in [
+        "boot.ipxe",
+        "boot.ipxe.0",
+        "ipxe",
+        "grub",
+        "ignition",
+        "cloud",
+        "generic",
+        "metadata",
+    ] {
+        let served = server.get(&format!("{path}?{NODE1}")).bytes().unwrap();
+        for (suffix, kind) in [
+            ("sig", "application/octet-stream"),
+            ("asc", "text/plain; charset=utf-8"),
+        ] {
+            let signature = format!("{path}.{suffix}?{NODE1}");
+            let answer = server.get(&signature);
+            assert_eq!(answer.headers()["content-type"], kind, "{path}");
+            let files = [home.path().join("signature"), home.path().join("signed")];
+            std::fs::write(&files[0], answer.bytes().unwrap()).unwrap();
+            std::fs::write(&files[1], &served).unwrap();
+            let files = files.each_ref().map(|file| file.to_str().unwrap());
+            gpg(home.path(), &["--verify", files[0], files[1]]);
+        }
+    }
+    let tag = |path: &str| server.get(path).headers()["etag"].clone();
+    let path = format!("ipxe.sig?{NODE1}");
+    assert_eq!(tag(&path), tag(&path), "made once");
+    for (path, status) in [
+        ("ipxe.asc?stage=broken", 500),
+        ("ignition.sig", 503),
+        ("assets/os/vmlinuz.sig", 404),
+    ] {
+        assert_eq!(server.get(path).status().as_u16(), status, "{path}");
+    }
+    assert_eq!(server.terminate(), Some(0));
+    let left = std::fs::read_dir(&own).unwrap().count();
+    assert_eq!(left, 0, "the key stays nowhere");
+}
+
+#[test]
+fn a_server_that_cannot_sign_does_not_start() {
+    let dir = data_dir();
+    write(dir.path(), "none.gpg", "no key");
+    let output = Command::new(env!("CARGO_BIN_EXE_pxe-server"))
+        .args(["serve", "--dhcp", "off", "--matchbox"])
+        .arg(dir.path().join("data"))
+        .arg("--state")
+        .arg(dir.path().join("state"))
+        .arg("--matchbox-key")
+        .arg(dir.path().join("data/none.gpg"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("error: nothing can be signed with the key in "),
+        "{said}"
+    );
+    assert!(said.contains("cause: there is no secret key in "), "{said}");
+    assert!(said.contains("hint:  `gpg --export-secret-keys "), "{said}");
 }
 
 #[test]

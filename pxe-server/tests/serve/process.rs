@@ -55,24 +55,27 @@ impl Server {
     pub(crate) fn start_for_site(dir: &Path, options: &[&OsStr]) -> Self {
         let site = dir.join("site");
         let site = ["--site".as_ref(), site.as_os_str()];
-        Self::start_with(dir, &[&site, options].concat())
+        Self::start_with(dir, &[&site, options].concat(), &[])
     }
 
     /// Starts a server for the matchbox data in `dir`, without DHCP.
     pub(crate) fn start_matchbox(dir: &Path) -> Self {
-        let data = dir.join("data");
-        Self::start_with(
-            dir,
-            &[
-                "--dhcp".as_ref(),
-                "off".as_ref(),
-                "--matchbox".as_ref(),
-                data.as_os_str(),
-            ],
-        )
+        Self::start_matchbox_in(dir, &[])
     }
 
-    fn start_with(dir: &Path, source: &[&OsStr]) -> Self {
+    /// The same in an environment with these variables.
+    pub(crate) fn start_matchbox_in(dir: &Path, environment: &[(&str, &OsStr)]) -> Self {
+        let data = dir.join("data");
+        let source = [
+            "--dhcp".as_ref(),
+            "off".as_ref(),
+            "--matchbox".as_ref(),
+            data.as_os_str(),
+        ];
+        Self::start_with(dir, &source, environment)
+    }
+
+    fn start_with(dir: &Path, source: &[&OsStr], environment: &[(&str, &OsStr)]) -> Self {
         let dhcp = free_dhcp_port();
         let mut child = Command::new(env!("CARGO_BIN_EXE_pxe-server"))
             .args([
@@ -87,6 +90,7 @@ impl Server {
                 &dhcp.to_string(),
             ])
             .args(source)
+            .envs(environment.iter().copied())
             .arg("--state")
             .arg(dir.join("state"))
             .stderr(Stdio::piped())
