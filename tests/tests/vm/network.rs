@@ -7,6 +7,8 @@ use anyhow::{Context, Result, ensure};
 use embed::report::Identity;
 use tests::guest::{self, DEMO, DemoMachine, INSTALL_DONE, PROVISIONED};
 use tests::lab::Lab;
+use tests::lan::PXE_SERVER;
+use tests::server::url;
 use tests::site::MAC;
 use tests::vm::{Boot, Drive, Firmware, OnReboot, Vm};
 
@@ -28,6 +30,11 @@ pub(crate) const CASES: &[Case] = &[
         name: "published_image_is_installed_by_url_with_its_signature",
         tier: Tier::Full,
         run: by_url,
+    },
+    Case {
+        name: "rootfs_comes_by_tftp",
+        tier: Tier::Full,
+        run: by_tftp,
     },
 ];
 
@@ -103,9 +110,35 @@ fn install_and_boot(bench: &Bench, lab: &mut Lab) -> Result<()> {
     Ok(())
 }
 
+fn by_tftp(bench: &Bench) -> Result<()> {
+    let mut lab = bench.lab(bench.artifacts.media(), |_| Ok(()))?;
+    let disk = bench.empty_disk()?;
+    let (from, to) = (url("/assets/"), format!("tftp://{PXE_SERVER}/assets/"));
+    let mut vm = start_live_with(bench, &mut lab, &disk, 2048, |kargs| {
+        kargs.replace(&from, &to)
+    })?;
+    vm.wait_for(
+        &format!("coreos-metal: rootfs: fetching {to}"),
+        bench.patience(60),
+    )?;
+    vm.wait_for(INSTALL_DONE, bench.patience(90))?;
+    vm.wait_off(bench.patience(10))
+}
+
 /// Starts the live system of the server's media by kernel and initramfs, with the arguments of
 /// the script that the server gives this machine. The machine ends when it reboots.
 pub(crate) fn start_live(bench: &Bench, lab: &mut Lab, disk: &Path, memory_mib: u32) -> Result<Vm> {
+    start_live_with(bench, lab, disk, memory_mib, str::to_owned)
+}
+
+/// The same with arguments that were changed by `edit`.
+fn start_live_with(
+    bench: &Bench,
+    lab: &mut Lab,
+    disk: &Path,
+    memory_mib: u32,
+    edit: impl FnOnce(&str) -> String,
+) -> Result<Vm> {
     let script = lab.server()?.script(MAC)?;
     let line = script.lines().find_map(|line| line.strip_prefix("kernel "));
     let line = line.with_context(|| format!("the script boots no kernel:\n{script}"))?;
@@ -116,7 +149,7 @@ pub(crate) fn start_live(bench: &Bench, lab: &mut Lab, disk: &Path, memory_mib: 
     let boot = Boot::Kernel {
         kernel: bench.artifacts.kernel(),
         initrd: Some(bench.artifacts.initramfs()),
-        kargs: kargs.to_owned(),
+        kargs: edit(kargs),
     };
     bench
         .machine_booting("live", boot)

@@ -39,14 +39,17 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "machine_that_tries_the_network_first_is_installed_once",
         tier: Tier::Full,
-        run: |bench| installed_once(bench, Firmware::Ovmf, |_| Ok(())),
+        run: |bench| installed_once(bench, Firmware::Ovmf, Network::Beside, |_| Ok(())),
     },
     Case {
         name: "machine_with_secure_boot_is_installed_once_by_shim_and_grub",
         tier: Tier::Full,
-        run: |bench| installed_once(bench, Firmware::OvmfSecureBoot, by_shim_and_grub),
+        run: secure_boot,
     },
 ];
+
+/// The server leases the addresses of the LAN.
+const LEASES: &str = "dhcp:\n  mode: full\n  subnets:\n    - network: 192.0.2.0/24\n      pools: [192.0.2.100-192.0.2.199]\n";
 
 fn bios(bench: &Bench) -> Result<()> {
     let mut lab = bench.lab(bench.artifacts.media(), |_| Ok(()))?;
@@ -76,9 +79,8 @@ fn http_boot(bench: &Bench) -> Result<()> {
 }
 
 fn full_dhcp(bench: &Bench) -> Result<()> {
-    let leases = "dhcp:\n  mode: full\n  subnets:\n    - network: 192.0.2.0/24\n      pools: [192.0.2.100-192.0.2.199]\n";
     let media = bench.artifacts.media();
-    let mut lab = bench.lab_on(Network::Alone, media, |site| add(site, leases))?;
+    let mut lab = bench.lab_on(Network::Alone, media, |site| add(site, LEASES))?;
     let machine = bench.machine("machine", Firmware::Ovmf).nic(lab.nic());
     installs_by(bench, &mut lab, machine, &["nbp-served", "script-served"])
 }
@@ -122,9 +124,10 @@ fn installs_by(bench: &Bench, lab: &mut Lab, machine: Machine, way: &[&str]) -> 
 fn installed_once(
     bench: &Bench,
     firmware: Firmware,
+    network: Network,
     edit: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<()> {
-    let mut lab = bench.lab(bench.artifacts.media(), edit)?;
+    let mut lab = bench.lab_on(network, bench.artifacts.media(), edit)?;
     let disk = bench.empty_disk()?;
     let start = |lab: &Lab, name: &str| {
         let machine = bench.machine(name, firmware).nic(lab.nic());
@@ -155,6 +158,14 @@ fn installed_once(
         }
     }
     Ok(())
+}
+
+/// Debian's GRUB looks for its config on the server that the lease names, whoever told of shim.
+fn secure_boot(bench: &Bench) -> Result<()> {
+    installed_once(bench, Firmware::OvmfSecureBoot, Network::Alone, |site| {
+        by_shim_and_grub(site)?;
+        add(site, LEASES)
+    })
 }
 
 /// Makes the site hand out Debian's shim and GRUB.
