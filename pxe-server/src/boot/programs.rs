@@ -36,14 +36,19 @@ pub struct Programs {
     pub uefi_x64: Option<Program>,
     /// For UEFI on 64-bit ARM.
     pub uefi_arm64: Option<Program>,
-    /// Directory of what GRUB's boot programs load after them, if there are any.
-    pub grub_dir: Option<PathBuf>,
+    /// Whether some of them start GRUB.
+    pub grub: bool,
 }
 
-/// What shim loads beside itself: GRUB, MokManager, revocations.
-const BESIDE_SHIM: [&str; 5] = [
+/// A program with this in its name is a shim.
+const SHIM: &str = "shim";
+
+/// What shims load from beside themselves: GRUB or iPXE, MokManager, revocations.
+const BESIDE_SHIM: [&str; 7] = [
     "grubx64.efi",
     "grubaa64.efi",
+    "ipxe.efi",
+    "snponly.efi",
     "mmx64.efi",
     "mmaa64.efi",
     "revocations.efi",
@@ -96,7 +101,7 @@ impl Programs {
             .filter(|part| !part.is_empty() && *part != ".")
             .collect();
         let file = parts.pop()?;
-        if file == grub::CONFIG && self.grub_dir.is_some() {
+        if file == grub::CONFIG && self.grub {
             return Some((None, BootFile::GrubConfig));
         }
         let mac = match parts.as_slice() {
@@ -107,13 +112,17 @@ impl Programs {
         if file.eq_ignore_ascii_case(AUTOEXEC) {
             return Some((mac, BootFile::Autoexec));
         }
-        let program = self.all().find(|program| program.file == file);
-        let path = match (program, &self.grub_dir) {
-            (Some(program), _) => program.path(),
-            (None, Some(dir)) => dir.join(BESIDE_SHIM.iter().find(|name| **name == file)?),
-            (None, None) => return None,
-        };
+        let path = self.all().find(|program| program.file == file);
+        let path = path.map(Program::path).or_else(|| self.beside_shim(file))?;
         Some((mac, BootFile::Program(path)))
+    }
+
+    /// Where `file` is, if one of the shims loads it and it is there.
+    fn beside_shim(&self, file: &str) -> Option<PathBuf> {
+        let name = BESIDE_SHIM.iter().find(|name| **name == file)?;
+        let shims = self.all().filter(|program| program.file.contains(SHIM));
+        let mut beside = shims.map(|shim| shim.dir.join(name));
+        beside.find(|path| path.is_file())
     }
 }
 
@@ -185,14 +194,16 @@ mod tests {
     }
 
     #[test]
-    fn grub_finds_its_config_and_shim_what_it_loads() {
-        let shim = Program {
-            dir: "/g".into(),
-            file: "shimx64.efi".into(),
-        };
+    fn grub_finds_its_config_and_a_shim_what_it_loads() {
+        let dir = tempfile::tempdir().unwrap();
+        let beside = dir.path().join("grubx64.efi");
+        std::fs::write(&beside, b"x").unwrap();
         let programs = Programs {
-            uefi_x64: Some(shim),
-            grub_dir: Some("/g".into()),
+            uefi_x64: Some(Program {
+                dir: dir.path().into(),
+                file: "shimx64.efi".into(),
+            }),
+            grub: true,
             ..programs()
         };
         for name in [
@@ -200,23 +211,21 @@ mod tests {
             "/EFI/fedora/grub.cfg",
             "boot/02-00-00-00-00-01/grub.cfg",
         ] {
-            assert_eq!(
-                programs.resolve(name),
-                Some((None, BootFile::GrubConfig)),
-                "{name}"
-            );
+            let found = Some((None, BootFile::GrubConfig));
+            assert_eq!(programs.resolve(name), found, "{name}");
         }
         let mac = MacAddr([2, 0, 0, 0, 0, 1]);
         for (name, mac) in [
             ("grubx64.efi", None),
             ("boot/02-00-00-00-00-01//grubx64.efi", Some(mac)),
         ] {
-            let found = Some((mac, BootFile::Program("/g/grubx64.efi".into())));
+            let found = Some((mac, BootFile::Program(beside.clone())));
             assert_eq!(programs.resolve(name), found, "{name}");
         }
         for name in [
             "grub/grub.cfg-01-02-00-00-00-00-01",
             "gcdx64.efi",
+            "mmx64.efi",
             "grub/x86_64-efi/tftp.mod",
         ] {
             assert_eq!(programs.resolve(name), None, "{name}");

@@ -89,7 +89,7 @@ pub(super) fn first_stage(
             bios: program(bios, ipxe.bios),
             uefi_x64: program(uefi_x64, ipxe.uefi_x64),
             uefi_arm64: program(uefi_arm64, ipxe.uefi_arm64),
-            grub_dir,
+            grub: grub_dir.is_some(),
         },
         ipxe_user_classes,
     }
