@@ -56,6 +56,13 @@ pub fn live_kargs(options: &str, added: &[String]) -> Result<Kargs, KargError> {
     special.map_or(Ok(kargs), |word| Err(KargError(word)))
 }
 
+/// The same for the live system of another builder, which finds its OSTree deployment by itself.
+pub fn others_live_kargs(options: &str, added: &[String]) -> Result<Kargs, KargError> {
+    let mut kargs = Kargs::parse(options);
+    kargs.retain(|word| word.split_once('=').map_or(word, |pair| pair.0) != karg::OSTREE);
+    live_kargs(&kargs.to_string(), added)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

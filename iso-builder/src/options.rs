@@ -54,7 +54,10 @@ impl Source {
     pub fn path(&self) -> &Path {
         match self {
             Self::Image(from) => &from.image,
-            Self::Parts(from) => &from.kernel,
+            Self::Parts(from) => match &from.image {
+                Some(image) => &image.image,
+                None => &from.kernel,
+            },
         }
     }
 }
@@ -83,6 +86,8 @@ pub struct PartsSource {
     pub initramfs: PathBuf,
     /// The rootfs that it waits for.
     pub rootfs: PathBuf,
+    /// The image of the same build, where the parts do not hold it: those of another builder.
+    pub image: Option<ImageSource>,
 }
 
 /// Name that files of a build start with.

@@ -74,7 +74,7 @@ impl Builder<'_> {
         })
     }
 
-    fn unpack(&self, from: &ImageSource) -> Result<Unpacked, BuildError> {
+    pub(super) fn unpack(&self, from: &ImageSource) -> Result<Unpacked, BuildError> {
         self.begin(Step::Unpack)?;
         let dir = self.scratch.path().join("content");
         unpack::unpack(from, dir, self.watch, self.cancel).map_err(|source| BuildError::Unpack {

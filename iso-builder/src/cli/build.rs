@@ -25,12 +25,13 @@ const MAX_VERSION: usize = 64;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub(super) struct BuildArgs {
-    /// OS image: raw, or compressed with gzip, xz or zstd
+    /// OS image: raw, or compressed with gzip, xz or zstd; with parts of
+    /// another builder, the image of the same build
     #[arg(long, value_name = "FILE", required_unless_present = "kernel")]
     image: Option<PathBuf>,
     /// Live kernel to pack as it is, in place of an image
     #[arg(long, value_name = "FILE", requires_all = ["initramfs", "rootfs", "name"])]
-    #[arg(conflicts_with_all = ["image", "sig", "keyring", "insecure", "version", "compression_level", "no_image"])]
+    #[arg(conflicts_with = "compression_level")]
     kernel: Option<PathBuf>,
     /// Live initramfs to pack, made live already
     #[arg(long, value_name = "FILE", requires = "kernel")]
@@ -39,13 +40,13 @@ pub(super) struct BuildArgs {
     #[arg(long, value_name = "FILE", requires = "kernel")]
     rootfs: Option<PathBuf>,
     /// Detached OpenPGP signature [default: IMAGE.sig]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "image")]
     sig: Option<PathBuf>,
     /// OpenPGP keys that may have signed the image, besides those of this system
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "image")]
     keyring: Vec<PathBuf>,
     /// Take an image that has no signature
-    #[arg(long)]
+    #[arg(long, requires = "image")]
     insecure: bool,
     /// Live module for an image whose initramfs has none; `coreos-live pack-module` writes it
     /// [default: ../lib/coreos-metal/live-module.cpio beside this program]
@@ -55,7 +56,7 @@ pub(super) struct BuildArgs {
     #[arg(long, value_parser = MediaName::new)]
     name: Option<MediaName>,
     /// Version of the OS [default: the first 12 digits of the image's sha256]
-    #[arg(long, value_parser = version)]
+    #[arg(long, value_parser = version, requires = "image")]
     version: Option<String>,
     /// Kernel argument for the live system, besides those of the image (repeatable)
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
@@ -73,7 +74,7 @@ pub(super) struct BuildArgs {
     #[arg(long, value_name = "KEY")]
     sign: Option<String>,
     /// Do not put the image itself beside the media
-    #[arg(long)]
+    #[arg(long, requires = "image")]
     no_image: bool,
     /// Directory for the results; made if missing
     #[arg(short, long, value_name = "DIR")]
@@ -126,22 +127,24 @@ impl BuildArgs {
             true => SignaturePolicy::TolerateAbsent,
             false => SignaturePolicy::Require,
         };
+        let image = |image| ImageSource {
+            image,
+            signature: self.sig,
+            policy,
+            keyring: self
+                .keyring
+                .into_iter()
+                .fold(Keyring::system(), Keyring::with_file),
+            live_module: self.live_module.or_else(installed_module),
+        };
         let source = match (self.kernel, self.initramfs, self.rootfs) {
             (Some(kernel), Some(initramfs), Some(rootfs)) => Source::Parts(PartsSource {
                 kernel,
                 initramfs,
                 rootfs,
+                image: self.image.map(image),
             }),
-            _ => Source::Image(ImageSource {
-                image: self.image.unwrap_or_default(),
-                signature: self.sig,
-                policy,
-                keyring: self
-                    .keyring
-                    .into_iter()
-                    .fold(Keyring::system(), Keyring::with_file),
-                live_module: self.live_module.or_else(installed_module),
-            }),
+            _ => Source::Image(image(self.image.unwrap_or_default())),
         };
         Ok(BuildOptions {
             source,

@@ -179,6 +179,10 @@ fn build(error: &BuildError) -> Option<&'static str> {
 fn parts(error: &PartsError) -> Option<&'static str> {
     match error {
         PartsError::NotLive(_) => Some("make media from the OS image, with `--image`"),
+        PartsError::ImageMissing => Some(
+            "name the image of the same build with `--image`: boot loader and kernel arguments are taken from it",
+        ),
+        PartsError::ImageInside => Some("leave `--image` out"),
         PartsError::OtherRootfs(_) | PartsError::OtherImage { .. } => {
             Some("take kernel, initramfs and rootfs from the same build")
         }

@@ -21,6 +21,9 @@ use crate::artifact::file_name;
 use crate::inspect::Stamps;
 use crate::tools::{ToolError, ToolPath};
 
+/// What an initramfs of another builder leaves open.
+const NO_IMAGE: &str = "the initramfs names none: another builder made it";
+
 /// An opened ISO.
 pub(super) struct Medium {
     path: PathBuf,
@@ -121,8 +124,7 @@ impl Medium {
             return Ok(Verdict::Absent("no rootfs".to_owned()));
         };
         let Some(want) = want else {
-            let missing = format!("the initramfs has no {}", initrd::LIVE_IMAGE);
-            return Ok(Verdict::Bad(missing));
+            return Ok(Verdict::Absent(NO_IMAGE.to_owned()));
         };
         let offset = rootfs.offset + initrd::SQUASHFS_OFFSET;
         let mut command = unsquashfs.command();
@@ -165,17 +167,15 @@ impl Medium {
             };
             found.push((what, verdict));
         }
-        let same = stamps.image.as_ref() == Some(&manifest.source);
-        found.push((
-            "manifest: image",
-            match same {
-                true => Verdict::Good(format!(
-                    "{} {}",
-                    manifest.source.name, manifest.source.version
-                )),
-                false => Verdict::Bad("it describes another image than the initramfs".to_owned()),
-            },
-        ));
+        let source = &manifest.source;
+        let same = match &stamps.image {
+            None => Verdict::Absent(NO_IMAGE.to_owned()),
+            Some(image) if image == source => {
+                Verdict::Good(format!("{} {}", source.name, source.version))
+            }
+            Some(_) => Verdict::Bad("it describes another image than the initramfs".to_owned()),
+        };
+        found.push(("manifest: image", same));
         found.push(("manifest: iso", self.whole_iso(manifest)?));
         Ok(found)
     }
