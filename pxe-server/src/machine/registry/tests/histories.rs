@@ -4,7 +4,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use embed::report::{Event as Reported, Report};
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ use crate::machine::*;
 use crate::store::MachineStore;
 
 const MACHINES: u8 = 4;
-const AT_ONCE: u32 = 2;
+const AT_ONCE: u32 = 1;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -54,6 +54,7 @@ struct World {
     /// The machine and the name of each install that was acknowledged to have begun.
     begun: Mutex<Vec<(u8, u64)>>,
     names: AtomicU64,
+    ready: AtomicU64,
     over: AtomicBool,
 }
 
@@ -68,10 +69,16 @@ impl World {
         (name, Report::new(Reported::InstallStarted { device }, name))
     }
 
-    /// One server's part of the history.
-    fn play(&self, address: &str, steps: &[Step]) {
+    /// One server's part of the history, which begins with a machine that asks at the same moment as
+    /// one at the other server.
+    fn play(&self, address: &str, first: u8, steps: &[Step]) {
         let mut one = One::start(address);
-        for step in steps {
+        self.ready.fetch_add(1, Ordering::SeqCst);
+        let end = Instant::now() + Duration::from_secs(60);
+        while self.ready.load(Ordering::SeqCst) < 2 && Instant::now() < end {
+            std::thread::yield_now();
+        }
+        for step in std::iter::once(&Step::Asks(first)).chain(steps) {
             match *step {
                 Step::Asks(number) => {
                     if let Ok(Answer::Install(ticket)) = one.asks(mac(number), terms(AT_ONCE)) {
@@ -178,9 +185,9 @@ fn two_servers_never_install_twice_nor_lose_what_they_acknowledged() {
         let world = World::default();
         std::thread::scope(|scope| {
             let watcher = scope.spawn(|| world.watch(&address));
-            let players = [&left, &right].map(|steps| {
+            let players = [(0, &left), (1, &right)].map(|(first, steps)| {
                 let (world, address) = (&world, &address);
-                scope.spawn(move || world.play(address, steps))
+                scope.spawn(move || world.play(address, first, steps))
             });
             let played = players.map(|player| player.join().is_ok());
             world.over.store(true, Ordering::SeqCst);
