@@ -8,8 +8,10 @@
 
 pub mod boot;
 pub mod cli;
+pub mod confine;
 pub mod dhcp;
 pub mod http;
+pub mod limit;
 pub mod mac;
 pub mod machine;
 pub mod matchbox;
@@ -22,6 +24,7 @@ pub mod store;
 pub mod storm;
 pub mod tftp;
 pub mod token;
+pub mod trace;
 
 #[cfg(test)]
 mod cluster;

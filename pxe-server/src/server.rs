@@ -1,38 +1,45 @@
-//! The whole server: opens the site and the state, binds every socket before anything is
-//! answered, runs all sides until told to stop, and leaves with the state written.
+//! The whole server: reads the site, binds every socket, confines itself, opens the state, and only
+//! then answers; runs all sides until told to stop, and leaves with the state written.
 
+use std::io;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use installer::sign::SignError;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::dhcp::{DhcpPorts, DhcpServer, DhcpSettings, LeaseServer, Leasing};
-use crate::http::{
-    self, Access, App, BootPrograms, Followers, HttpError, HttpService, HttpSettings, MatchboxData,
-    Routes, Signatures, SigningKey,
-};
+use crate::confine::ConfineError;
+use crate::dhcp::{DhcpPorts, DhcpServer, DhcpSettings, EchoSocket, LeaseServer, Leasing};
+use crate::http::{HttpError, HttpService, HttpSettings, SigningKey};
+use crate::limit::Limiter;
 use crate::machine::{OrdersError, Registry, Worker};
-use crate::matchbox::{Book, BookError};
+use crate::matchbox::BookError;
 use crate::net::NetError;
-use crate::provision::{Issued, Provisioner};
-use crate::site::{CurrentSite, DhcpMode, FirstStages, SiteError, Watch};
-use crate::store::{Leases, StoreError};
+use crate::site::{DhcpMode, FirstStages, SiteError};
+use crate::store::{Leases, MachineStore, StoreError};
 use crate::tftp::{BootFiles, TftpServer};
+use crate::trace::Recorder;
 
+mod bound;
+mod content;
 mod polling;
 mod state;
+mod supervisor;
 
-use polling::{carry_out_requests, watch_builds, watch_requests, watch_site};
+use bound::retry;
+pub use bound::{Bound, ConfinedServer};
+use content::Content;
+use polling::{carry_out_requests, watch_requests};
+use supervisor::Supervisor;
 
 pub use state::Store;
 
-/// How long running downloads may go on after the signal to stop.
-const GRACE: Duration = Duration::from_secs(2);
+/// Time that stopping takes beside the downloads under way, as the service manager is told.
+const FINISH: Duration = Duration::from_secs(10);
 
 /// What is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +64,10 @@ pub struct Settings {
     pub state: PathBuf,
     /// Where machines are kept.
     pub store: Store,
+    /// Who the server becomes once it is bound; none: it stays who it is.
+    pub user: Option<String>,
+    /// Directories that the site may name later.
+    pub may_read: Vec<PathBuf>,
     /// Interfaces for DHCP and TFTP; none means all but loopback.
     pub interfaces: Vec<String>,
     /// Our address as clients shall use it.
@@ -69,6 +80,12 @@ pub struct Settings {
     pub tftp_port: u16,
     /// HTTP.
     pub http: HttpSettings,
+    /// How often each machine may ask in a second; 0: as often as it likes.
+    pub machine_rate: u32,
+    /// How long to wait for ports and state that another server still has.
+    pub wait: Duration,
+    /// How long downloads under way may go on once the server is told to stop.
+    pub drain: Duration,
 }
 
 /// Why the server did not start, or stopped.
@@ -105,6 +122,9 @@ pub enum ServeError {
     /// The boot programs are missing.
     #[error("boot programs cannot be used")]
     Programs(#[source] SiteError),
+    /// The server cannot give up what it does not need.
+    #[error("the server cannot be confined")]
+    Confine(#[source] ConfineError),
     /// The state cannot be opened.
     #[error("the state in {} cannot be used", path.display())]
     State {
@@ -131,17 +151,34 @@ pub enum ServeError {
     Net(#[source] NetError),
     /// A socket failed.
     #[error("a network service failed")]
-    Socket(#[source] std::io::Error),
+    Socket(#[source] io::Error),
 }
 
-/// A server whose sockets are all bound.
+impl ServeError {
+    /// Whether another server has what this one needs, which may end.
+    fn is_held(&self) -> bool {
+        match self {
+            Self::Net(NetError::Bind { source, .. })
+            | Self::Http(HttpError::Net(NetError::Bind { source, .. })) => {
+                source.kind() == io::ErrorKind::AddrInUse
+            }
+            Self::State { source, .. } => source.is_open_elsewhere(),
+            _ => false,
+        }
+    }
+}
+
+/// A server that is ready to serve.
 #[derive(Debug)]
 pub struct Server {
     settings: Settings,
     content: Content,
     registry: Registry,
     worker: Worker,
+    store: Arc<dyn MachineStore>,
     dhcp_mode: DhcpMode,
+    limiter: Arc<Limiter>,
+    recorder: Recorder,
     leases: Option<Arc<LeaseServer>>,
     dhcp: Option<DhcpServer>,
     tftp: TftpServer,
@@ -150,15 +187,19 @@ pub struct Server {
 }
 
 impl Server {
-    /// Loads, opens and binds everything.
-    pub async fn start(settings: Settings) -> Result<Self, ServeError> {
-        raise_file_limit();
-        let content = Content::open(&settings.source)?;
+    /// Opens the state and begins to use the sockets, in the runtime that this is called from.
+    pub async fn start(confined: ConfinedServer) -> Result<Self, ServeError> {
+        let Bound {
+            settings,
+            content,
+            dhcp_mode,
+            http,
+            tftp,
+            dhcp,
+            patience,
+        } = confined.into_bound();
         let first_stages = content.first_stages();
-        let dhcp_mode = dhcp_mode(&settings, &first_stages)?;
-        state::check(&settings, dhcp_mode)?;
-        let (registry, worker) = state::open(&settings).await?;
-        let http = HttpService::bind(&settings.http).map_err(ServeError::Http)?;
+        let (store, registry, worker) = state::open(&settings, patience).await?;
         let http_port = http.port().map_err(ServeError::Socket)?;
         let files = BootFiles {
             first_stages: first_stages.clone(),
@@ -167,37 +208,36 @@ impl Server {
             http_port,
             observer: registry.observer(),
         };
-        let tftp = TftpServer::bind(settings.tftp_port, &settings.interfaces, Arc::new(files))
-            .map_err(ServeError::Net)?;
         let tftp_port = tftp.port().map_err(ServeError::Socket)?;
-        let leasing = match dhcp_mode {
-            DhcpMode::Full => Some(leasing(&settings.state, &first_stages)?),
-            DhcpMode::Proxy | DhcpMode::Off => None,
-        };
+        let limiter = Arc::new(Limiter::new(settings.machine_rate));
+        let recorder = Recorder::default();
+        let tftp = TftpServer::new(tftp, Arc::new(files), limiter.clone(), recorder.clone());
+        let (sockets, echo) = dhcp.map_or((None, None), |dhcp| (Some(dhcp.sockets), dhcp.echo));
+        let leasing = echo.map(|echo| leasing(&settings, &first_stages, echo, patience));
+        let leasing = leasing.transpose()?;
         let leases = leasing.as_ref().map(|leasing| leasing.server.clone());
-        let dhcp = match dhcp_mode {
-            DhcpMode::Off => None,
-            DhcpMode::Proxy | DhcpMode::Full => {
-                let dhcp = DhcpSettings {
-                    ports: settings.dhcp_ports,
-                    interfaces: settings.interfaces.clone(),
-                    advertise: settings.advertise,
-                    http_port,
-                };
-                let observer = registry.observer();
-                let bound = DhcpServer::bind(dhcp, first_stages, observer, leasing);
-                Some(bound.map_err(ServeError::Net)?)
-            }
-        };
+        let dhcp = sockets.map(|sockets| {
+            let dhcp = DhcpSettings {
+                ports: settings.dhcp_ports,
+                advertise: settings.advertise,
+                http_port,
+                limiter: limiter.clone(),
+                recorder: recorder.clone(),
+            };
+            DhcpServer::new(sockets, dhcp, first_stages, registry.observer(), leasing)
+        });
         Ok(Self {
+            dhcp: dhcp.transpose().map_err(ServeError::Socket)?,
+            tftp: tftp.map_err(ServeError::Socket)?,
             settings,
             content,
             registry,
             worker,
+            store,
             dhcp_mode,
+            limiter,
+            recorder,
             leases,
-            dhcp,
-            tftp,
             http,
             tftp_port,
         })
@@ -219,17 +259,22 @@ impl Server {
         format!(
             "ready: {dhcp}, tftp {tftp}, {http} on {interfaces}; {} profiles, {} machines known",
             self.content.profiles(),
-            self.registry.machines().len()
+            self.registry.known()
         )
     }
 
-    /// Serves until `stop` is over, then writes what is queued.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+    /// Serves until `stop` is over. Then ports and state are free for another server, and the
+    /// downloads under way go on until they end, until the time for that is over, or until `stop`
+    /// is over once more.
+    pub async fn run(self, mut stop: impl AsyncFnMut()) -> Result<(), ServeError> {
         let Self {
             settings,
             content,
             registry,
             worker,
+            store,
+            limiter,
+            recorder,
             leases,
             dhcp,
             tftp,
@@ -241,150 +286,74 @@ impl Server {
         if let Some(dhcp) = dhcp {
             tasks.spawn(dhcp.run());
         }
-        tasks.spawn(tftp.run());
         tasks.spawn(watch_requests(settings.state.clone(), registry.clone()));
+        tasks.spawn(Supervisor::new(registry.clone(), content.site()).run());
         let (stopping, stopped) = watch::channel(false);
-        let router = content.router(&registry, leases, &settings, &mut tasks);
-        let mut serving = tokio::spawn(http.run(router, stopped));
+        let router = content.router(
+            &registry,
+            leases.clone(),
+            limiter,
+            recorder,
+            &settings,
+            &mut tasks,
+        );
+        let mut serving = JoinSet::new();
+        serving.spawn(tftp.run(stopped.clone()));
+        serving.spawn(http.run(router, stopped));
         let outcome = tokio::select! {
-            () = stop => {
-                let _ = stopping.send(true);
-                // Downloads that take longer are cut; their clients resume or ask again.
-                if tokio::time::timeout(GRACE, &mut serving).await.is_err() {
-                    serving.abort();
-                    drop(serving.await);
-                }
-                Ok(())
-            }
-            ended = &mut serving => ended.map_err(std::io::Error::other),
+            () = stop() => Ok(()),
+            Some(ended) = serving.join_next() => ended.map_err(io::Error::other),
         };
+        supervisor::stopping(settings.drain + FINISH);
+        let _ = stopping.send(true);
         tasks.shutdown().await;
         registry.stop().await;
-        drop(tokio::task::spawn_blocking(move || worker.finish()).await);
+        let release = move || {
+            worker.finish();
+            store.close();
+            if let Some(leases) = leases {
+                leases.finish();
+            }
+        };
+        drop(tokio::task::spawn_blocking(release).await);
+        drain(serving, settings.drain, stop()).await;
         outcome.map_err(ServeError::Socket)
     }
 }
 
-/// How DHCP is served; what that needs is there.
-fn dhcp_mode(settings: &Settings, first_stages: &FirstStages) -> Result<DhcpMode, ServeError> {
-    let mode = settings.dhcp.unwrap_or(first_stages.dhcp_mode());
-    if mode != DhcpMode::Off {
-        first_stages.check().map_err(ServeError::Programs)?;
+/// Lets what is under way end, within `time`, unless told to `hurry`.
+async fn drain(mut serving: JoinSet<()>, time: Duration, hurry: impl Future<Output = ()>) {
+    let seconds = time.as_secs();
+    tracing::info!(
+        seconds,
+        "ports and state are free; downloads under way may end"
+    );
+    tokio::select! {
+        () = async { while serving.join_next().await.is_some() {} } => {}
+        () = tokio::time::sleep(time) => tracing::warn!("downloads that took too long are cut"),
+        () = hurry => tracing::warn!("told again to stop: downloads are cut"),
     }
-    if mode == DhcpMode::Full && first_stages.subnets().is_empty() {
-        return Err(ServeError::NoSubnets);
+}
+
+fn state_error(settings: &Settings, source: StoreError) -> ServeError {
+    ServeError::State {
+        path: settings.state.clone(),
+        source,
     }
-    Ok(mode)
 }
 
 /// Leases addresses, from what the state directory keeps.
-fn leasing(state: &Path, first_stages: &FirstStages) -> Result<Leasing, ServeError> {
-    let failed = |source| ServeError::State {
-        path: state.to_owned(),
-        source,
-    };
-    let store = Arc::new(Leases::open(state).map_err(failed)?);
-    let started = LeaseServer::start(store, first_stages.subnets());
-    let (server, answers) = started.map_err(failed)?;
+fn leasing(
+    settings: &Settings,
+    first_stages: &FirstStages,
+    echo: io::Result<EchoSocket>,
+    patience: Instant,
+) -> Result<Leasing, ServeError> {
+    let state = |source| state_error(settings, source);
+    let store = retry(patience, || Leases::open(&settings.state).map_err(state))?;
+    let started = LeaseServer::start(Arc::new(store), first_stages.subnets(), echo);
+    let (server, answers) = started.map_err(state)?;
     Ok(Leasing { server, answers })
-}
-
-/// What is served, opened.
-#[derive(Debug)]
-enum Content {
-    Site(CurrentSite, Issued, Box<Watch>),
-    Matchbox(MatchboxData),
-}
-
-impl Content {
-    fn open(source: &Source) -> Result<Self, ServeError> {
-        match source {
-            Source::Site(dir) => {
-                let path = dir.clone();
-                let refused = |source| ServeError::Site { path, source };
-                let (site, watch) = Watch::begin(dir).map_err(refused)?;
-                for warning in &site.get().warnings {
-                    tracing::warn!("{warning}");
-                }
-                Ok(Self::Site(site, Issued::default(), Box::new(watch)))
-            }
-            Source::Matchbox { dir, key } => {
-                let book = Book::open(dir).map_err(|source| ServeError::Matchbox {
-                    path: dir.clone(),
-                    source,
-                })?;
-                let path = key.as_ref().map(|key| key.path.clone());
-                let refused = |source| ServeError::Key {
-                    path: path.unwrap_or_default(),
-                    source,
-                };
-                let signatures = Signatures::by(key.as_ref()).map_err(refused)?;
-                Ok(Self::Matchbox(MatchboxData {
-                    book: Arc::new(book),
-                    signatures,
-                }))
-            }
-        }
-    }
-
-    fn first_stages(&self) -> FirstStages {
-        match self {
-            Self::Site(site, ..) => FirstStages::Site(site.clone()),
-            Self::Matchbox(_) => FirstStages::packaged(),
-        }
-    }
-
-    /// Who decides what machines are given, where that is not matchbox's data alone.
-    fn provisioner(&self, registry: &Registry) -> Option<Provisioner> {
-        match self {
-            Self::Site(site, issued, _) => {
-                let (site, registry) = (site.clone(), registry.clone());
-                Some(Provisioner::new(site, registry, issued.clone()))
-            }
-            Self::Matchbox(_) => None,
-        }
-    }
-
-    /// The HTTP side, with what keeps it up to date among the tasks.
-    fn router(
-        self,
-        registry: &Registry,
-        leases: Option<Arc<LeaseServer>>,
-        settings: &Settings,
-        tasks: &mut JoinSet<()>,
-    ) -> Routes {
-        let advertise = settings.advertise;
-        let programs = BootPrograms {
-            first_stages: self.first_stages(),
-            observer: registry.observer(),
-            advertise,
-        };
-        match self {
-            Self::Site(site, issued, watch) => {
-                tasks.spawn(watch_site(*watch));
-                tasks.spawn(watch_builds(site.clone(), registry.clone()));
-                let (Source::Site(dir) | Source::Matchbox { dir, .. }) = &settings.source;
-                let app = App {
-                    dir: dir.clone(),
-                    followers: Followers::default(),
-                    provisioner: Provisioner::new(site.clone(), registry.clone(), issued),
-                    site,
-                    registry: registry.clone(),
-                    leases,
-                    advertise,
-                };
-                http::routes(app, programs, &Access::new(&settings.state))
-            }
-            Self::Matchbox(data) => http::matchbox_routes(data, programs),
-        }
-    }
-
-    fn profiles(&self) -> usize {
-        match self {
-            Self::Site(site, ..) => site.get().profiles.len(),
-            Self::Matchbox(data) => data.book.library().profiles.len(),
-        }
-    }
 }
 
 /// Every transfer and connection takes a file descriptor; the usual soft limit is 1024.

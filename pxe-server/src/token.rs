@@ -2,16 +2,19 @@
 //! state directory. The tokens themselves are nowhere but with whom they were given to.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use embed::digest::Sha256Digest;
 
+use crate::store::{Readers, replace};
+
 /// What every token begins with, so that one that lies about is recognized.
 const PREFIX: &str = "pxe_";
+/// The file in the state directory.
+const FILE: &str = "tokens";
 /// Most bytes of the file.
 const MOST: u64 = 1024 * 1024;
 
@@ -99,7 +102,7 @@ pub struct Known {
 /// All tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tokens {
-    path: PathBuf,
+    state: PathBuf,
     /// Whether there ever was one: taking the last one back lets nobody in.
     made: bool,
     known: Vec<Known>,
@@ -108,7 +111,7 @@ pub struct Tokens {
 impl Tokens {
     /// Reads those of the state directory `state`; there may be none.
     pub fn load(state: &Path) -> Result<Self, TokenError> {
-        let path = state.join("tokens");
+        let path = state.join(FILE);
         let text = read(&path).map_err(|source| TokenError::File {
             path: path.clone(),
             source,
@@ -122,7 +125,8 @@ impl Tokens {
                 line: number + 1,
             })?);
         }
-        Ok(Self { path, made, known })
+        let state = state.to_owned();
+        Ok(Self { state, made, known })
     }
 
     /// Whether none was ever made.
@@ -180,20 +184,9 @@ impl Tokens {
             .iter()
             .map(|Known { name, role, digest }| format!("{role} {digest} {name}\n"));
         let text: String = lines.collect();
-        let unfinished = self.path.with_extension("unfinished");
-        let write = || {
-            if let Some(directory) = self.path.parent() {
-                fs::create_dir_all(directory)?;
-            }
-            let mut options = File::options();
-            options.write(true).create(true).truncate(true).mode(0o600);
-            let mut file = options.open(&unfinished)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&unfinished, &self.path)
-        };
-        write().map_err(|source| TokenError::File {
-            path: self.path.clone(),
+        let written = replace(&self.state, FILE.as_ref(), text.as_bytes(), Readers::Owner);
+        written.map_err(|source| TokenError::File {
+            path: self.state.join(FILE),
             source,
         })
     }
@@ -221,6 +214,7 @@ fn parse(line: &str) -> Option<Known> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

@@ -3,7 +3,7 @@
 //! A name is `boot/MAC/FILE`, the same in TFTP and HTTP: the machine's address in the path tells
 //! whose transfer it is without a look at ARP tables or leases, also behind a relay.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::boot::{Firmware, grub};
 use crate::mac::MacAddr;
@@ -90,6 +90,11 @@ impl Programs {
         [&self.bios, &self.uefi_x64, &self.uefi_arm64]
             .into_iter()
             .flatten()
+    }
+
+    /// Where programs are, with what shims load beside them.
+    pub fn directories(&self) -> impl Iterator<Item = &Path> {
+        self.all().map(|program| program.dir.as_path())
     }
 
     /// Resolves a requested path: `FILE`, `boot/FILE` or `boot/MAC/FILE`, where FILE is one of

@@ -8,6 +8,7 @@ use installer::sign::SignError;
 use installer::source::SourceError;
 use installer::verify::VerifyError;
 
+use crate::confine::ConfineError;
 use crate::http::TlsError;
 use crate::mirror::{BundleFault, MirrorError};
 use crate::net::NetError;
@@ -34,8 +35,10 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
         let net = cause.downcast_ref::<NetError>().and_then(net_hint);
         let serve = cause.downcast_ref::<ServeError>().and_then(serve_hint);
         let tls = cause.downcast_ref::<TlsError>().and_then(tls_hint);
+        let confine = cause.downcast_ref::<ConfineError>().and_then(confine_hint);
         let mirror = mirror_hint(cause);
-        site.or(store).or(net).or(serve).or(tls).or(mirror)
+        let ours = site.or(store).or(net).or(serve).or(tls);
+        ours.or(confine).or(mirror)
     })
 }
 
@@ -126,6 +129,19 @@ fn serve_hint(error: &ServeError) -> Option<&'static str> {
     }
 }
 
+fn confine_hint(error: &ConfineError) -> Option<&'static str> {
+    match error {
+        ConfineError::NotRoot(_) => Some("start it as root, or as that user without --user"),
+        ConfineError::Closed { what: "write", .. } => {
+            Some("give it the whole state directory: `chown -R USER DIR`")
+        }
+        ConfineError::Closed { .. } => {
+            Some("site, media and certificates are read again and again; let the user read them")
+        }
+        _ => None,
+    }
+}
+
 fn site_hint(error: &SiteError) -> Option<&'static str> {
     match error {
         SiteError::Read { path, .. } if path.ends_with("site.yaml") => {
@@ -158,11 +174,9 @@ fn site_hint(error: &SiteError) -> Option<&'static str> {
 
 fn store_hint(error: &StoreError) -> Option<&'static str> {
     match error {
-        StoreError::Open { source, .. } if matches!(**source, redb::Error::DatabaseAlreadyOpen) => {
-            Some(
-                "another pxe-server uses this state directory; stop it, or name another with --state",
-            )
-        }
+        error if error.is_open_elsewhere() => Some(
+            "another pxe-server uses this state directory; stop it, or name another with --state",
+        ),
         StoreError::Newer(_) => Some("a newer pxe-server has written it; use that one"),
         StoreError::Etcd(error) => etcd_hint(error),
         _ => None,

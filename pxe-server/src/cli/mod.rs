@@ -7,7 +7,9 @@ mod explain;
 mod hints;
 mod logging;
 mod mirror;
+mod pcap;
 mod reinstall;
+mod remote;
 mod rollout;
 mod serve;
 mod store;
@@ -50,6 +52,8 @@ enum Command {
     /// mirrored for its site.
     #[command(after_help = mirror::EXAMPLES)]
     Mirror(Box<mirror::MirrorArgs>),
+    /// Get the newest packets of a machine from a running server
+    Pcap(pcap::PcapArgs),
     /// Boot many simulated machines from a server, and tell how it did
     Storm(storm::StormArgs),
     /// Make tokens for operators and take them back
@@ -92,6 +96,7 @@ pub fn run() -> ExitCode {
         Command::Reinstall(args) => reinstall::run(&args),
         Command::Rollout(args) => rollout::run(&args),
         Command::Mirror(args) => mirror::run(*args),
+        Command::Pcap(args) => pcap::run(&args),
         Command::Storm(args) => storm::run(&args),
         Command::Token(args) => token::run(args),
     };

@@ -2,24 +2,24 @@
 //! left in the state directory, where a running server finds them; the status is asked of it.
 
 use std::io::Write as _;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
+use reqwest::Method;
 
-use crate::cli::Directories;
-use crate::machine::{Orders, Resumed, give_orders, orders_given};
+use crate::cli::remote::Remote;
+use crate::machine::{Order, order};
 use crate::site::Site;
 
 #[derive(Debug, Args)]
 pub(super) struct RolloutArgs {
     #[command(subcommand)]
-    order: Order,
+    order: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Order {
+enum Command {
     /// Show how far each profile's current version is
     Status(StatusArgs),
     /// Begin no more installs of a profile for now
@@ -32,9 +32,8 @@ enum Order {
 
 #[derive(Debug, Args)]
 struct StatusArgs {
-    /// Where the server's HTTP side is
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    server: String,
+    #[command(flatten)]
+    remote: Remote,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -44,34 +43,39 @@ struct StatusArgs {
 struct OrderArgs {
     /// The profile
     profile: String,
-    #[command(flatten)]
-    directories: Directories,
+    /// Site directory, with site.yaml
+    #[arg(long, value_name = "DIR", required_unless_present = "server")]
+    site: Option<PathBuf>,
+    /// State directory [default: `state` in the site directory]
+    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    state: Option<PathBuf>,
+    /// Give the order to the server at this URL, instead of leaving it in the state directory
+    #[arg(long, value_name = "URL", conflicts_with = "site")]
+    server: Option<String>,
+    /// File with a token for it, where the server wants one
+    #[arg(long, value_name = "FILE", requires = "server")]
+    token_file: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &RolloutArgs) -> anyhow::Result<()> {
     match &args.order {
-        Order::Status(args) => status(args),
-        Order::Pause(args) => give(args, "is paused", |orders, _| orders.paused = true),
-        Order::Halt(args) => give(args, "is halted", |orders, _| orders.halted = true),
-        Order::Resume(args) => give(args, "goes on", |orders, version| {
-            let resumed = Resumed {
-                version,
-                time: Timestamp::now(),
-            };
-            *orders = Orders {
-                resumed: Some(resumed),
-                ..Orders::default()
-            };
-        }),
+        Command::Status(args) => status(args),
+        Command::Pause(args) => give(args, Order::Pause, "pause", "is paused"),
+        Command::Halt(args) => give(args, Order::Halt, "halt", "is halted"),
+        Command::Resume(args) => give(args, Order::Resume, "resume", "goes on"),
     }
 }
 
-fn give(
-    args: &OrderArgs,
-    what: &str,
-    change: impl FnOnce(&mut Orders, String),
-) -> anyhow::Result<()> {
-    let (site, name) = (Site::load(&args.directories.site)?, &args.profile);
+fn give(args: &OrderArgs, what: Order, verb: &str, told: &str) -> anyhow::Result<()> {
+    let name = &args.profile;
+    if let Some(server) = &args.server {
+        let remote = Remote::new(server, args.token_file.as_deref());
+        remote.ask(Method::POST, &format!("/api/v1/rollouts/{name}/{verb}"))?;
+        writeln!(std::io::stdout(), "{name} {told}")?;
+        return Ok(());
+    }
+    let dir = args.site.as_deref().unwrap_or(Path::new("."));
+    let site = Site::load(dir)?;
     match site.profiles.get(name) {
         None => bail!("there is no profile `{name}`"),
         Some(profile) if profile.rollout.is_none() => {
@@ -79,24 +83,15 @@ fn give(
         }
         Some(_) => {}
     }
-    let state = args.directories.state();
-    let mut orders = orders_given(&state)?.remove(name).unwrap_or_default();
-    let version = site.intent(name).version;
-    change(&mut orders, version.clone());
-    give_orders(&state, name, &orders)?;
-    writeln!(std::io::stdout(), "{name} {version} {what}")?;
+    let intent = site.intent(name);
+    let state = args.state.clone().unwrap_or_else(|| dir.join("state"));
+    order(&state, &intent, what)?;
+    writeln!(std::io::stdout(), "{name} {} {told}", intent.version)?;
     Ok(())
 }
 
 fn status(args: &StatusArgs) -> anyhow::Result<()> {
-    let url = format!("{}/api/v1/rollouts", args.server.trim_end_matches('/'));
-    let client = reqwest::blocking::Client::builder()
-        .timeout(Duration::from_secs(30))
-        .build()
-        .context("making an HTTP client")?;
-    let asked = client.get(&url).send();
-    let answer = asked.and_then(reqwest::blocking::Response::error_for_status);
-    let answer = answer.with_context(|| format!("asking {url}"))?;
+    let answer = args.remote.ask(Method::GET, "/api/v1/rollouts")?;
     let bytes = answer.bytes().context("reading the server's answer")?;
     let document: serde_json::Value =
         serde_json::from_slice(&bytes).context("reading the server's answer")?;

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
@@ -11,7 +12,7 @@ use crate::cli::logging::{self, LogForm};
 use crate::cli::store::StoreArgs;
 use crate::dhcp::DhcpPorts;
 use crate::http::{HttpSettings, SigningKey, TlsFiles};
-use crate::server::{Server, Settings, Source};
+use crate::server::{Bound, ConfinedServer, Server, Settings, Source};
 use crate::site::DhcpMode;
 
 #[derive(Debug, Args)]
@@ -31,6 +32,13 @@ pub(super) struct ServeArgs {
     state: Option<PathBuf>,
     #[command(flatten)]
     store: StoreArgs,
+    /// Become this user once all ports are bound (started as root)
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Directory that the site may name later; what it names at the start may be read anyway
+    /// (may be repeated)
+    #[arg(long, value_name = "DIR")]
+    may_read: Vec<PathBuf>,
     /// Serve DHCP and TFTP on this interface only (may be repeated) [default: all but loopback]
     #[arg(long = "interface", value_name = "IF")]
     interfaces: Vec<String>,
@@ -64,6 +72,16 @@ pub(super) struct ServeArgs {
     /// UDP port of the TFTP server (tests)
     #[arg(long, value_name = "PORT", default_value_t = 69)]
     tftp_port: u16,
+    /// Requests that a machine may make in a second, ten times as many at once; an address may
+    /// make a hundred times as many (0: no limit)
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    machine_rate: u32,
+    /// Wait this long for ports and state that another server still has
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    wait: u64,
+    /// Time for the downloads that are under way at SIGTERM; a second one ends them
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    drain: u64,
     /// Form of the log on stderr
     #[arg(long, value_enum, default_value_t = LogForm::Plain)]
     log: LogForm,
@@ -131,6 +149,8 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
         state,
         store: args.store.store(),
         source,
+        user: args.user,
+        may_read: args.may_read,
         interfaces: args.interfaces,
         advertise: args.advertise,
         dhcp: args.dhcp.map(DhcpMode::from),
@@ -142,23 +162,31 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
             tls,
             api: args.api_address,
         },
+        machine_rate: args.machine_rate,
+        wait: Duration::from_secs(args.wait),
+        drain: Duration::from_secs(args.drain),
     };
+    // Before the runtime has threads: what is given up is given up by each of them.
+    let server = Bound::new(settings)?.confine()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("starting threads")?;
-    runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
-        let server = Server::start(settings).await?;
-        tracing::info!("{}", server.listens_on());
-        let stop = async {
-            tokio::select! {
-                _ = terminate.recv() => tracing::info!("stopping: SIGTERM"),
-                _ = interrupt.recv() => tracing::info!("stopping: SIGINT"),
-            }
-        };
-        server.run(stop).await?;
-        Ok(())
-    })
+    runtime.block_on(serve(server))
+}
+
+/// Serves until a signal says that it is enough.
+async fn serve(server: ConfinedServer) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    let server = Server::start(server).await?;
+    tracing::info!("{}", server.listens_on());
+    let stop = async || {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("stopping: SIGTERM"),
+            _ = interrupt.recv() => tracing::info!("stopping: SIGINT"),
+        }
+    };
+    server.run(stop).await?;
+    Ok(())
 }

@@ -83,6 +83,9 @@ pub enum Ignored {
     /// The site has no boot program for this firmware.
     #[error("no boot program for this firmware")]
     NoProgram,
+    /// The machine asks more often than it may.
+    #[error("asks too often")]
+    TooOften,
     /// No group of the site can match the machine, and the site ignores such.
     #[error("no group matches, and unknown machines are ignored")]
     Unknown,

@@ -13,8 +13,8 @@ mod server;
 
 pub use decide::{Context, Decision, Destination, Ignored, Reply, Service, decide};
 pub use lease::{
-    Binding, Holder, LeaseRecord, LeaseServer, Moment, NoLease, Outgoing, Range, Reservation,
-    Subnet, SubnetError, SubnetParts, SubnetState, Subnets,
+    Binding, EchoSocket, Holder, LeaseRecord, LeaseServer, Moment, NoLease, Outgoing, Range,
+    Reservation, Subnet, SubnetError, SubnetParts, SubnetState, Subnets,
 };
 pub use request::{BootRequest, Envelope, Kind, ParseError};
-pub use server::{DhcpPorts, DhcpServer, DhcpSettings, Leasing};
+pub use server::{DhcpPorts, DhcpServer, DhcpSettings, DhcpSockets, Leasing};

@@ -113,6 +113,13 @@ pub struct BootRequest {
 }
 
 impl Envelope {
+    /// The Ethernet address of who sent a packet, without a look at the rest of it.
+    pub(super) fn mac_of(packet: &[u8]) -> Option<MacAddr> {
+        let is_ethernet = packet.get(1..3)? == [1, 6];
+        let address = packet.get(28..34)?.try_into().ok()?;
+        is_ethernet.then_some(MacAddr(address))
+    }
+
     /// Reads what every packet has, and all its options.
     pub(super) fn read(packet: &[u8]) -> Result<(Self, Options), ParseError> {
         let message = Message::new(packet).map_err(|_| ParseError::NotDhcp)?;

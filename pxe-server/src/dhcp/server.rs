@@ -5,6 +5,7 @@
 //! Answers come from memory; what happened is noted afterwards and without waiting. A bad packet
 //! is a debug line and a counter.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,13 +19,15 @@ use crate::dhcp::answer::BootInfo;
 use crate::dhcp::decide::{boot_info, sighting};
 use crate::dhcp::lease::{Handled, Place};
 use crate::dhcp::{
-    BootRequest, Context, Decision, Destination, Ignored, LeaseServer, Outgoing, Reply, Service,
-    decide,
+    BootRequest, Context, Decision, Destination, Envelope, Ignored, LeaseServer, Outgoing, Reply,
+    Service, decide,
 };
+use crate::limit::{Asked, Limiter};
 use crate::mac::MacAddr;
 use crate::machine::{Event, Observer};
-use crate::net::{Arrival, NetError, PacketSocket};
+use crate::net::{Arrival, NetError, PacketPort, PacketSocket};
 use crate::site::FirstStages;
+use crate::trace::{Packet, Recorder, Transport};
 
 /// Larger than any Ethernet frame without jumbo frames; DHCP needs no more.
 const MAX_PACKET: usize = 2048;
@@ -51,17 +54,37 @@ impl DhcpPorts {
     }
 }
 
+/// Both sockets, bound and not served yet.
+#[derive(Debug)]
+pub struct DhcpSockets {
+    dhcp: PacketPort,
+    boot_server: PacketPort,
+}
+
+impl DhcpSockets {
+    /// Binds both; packets of other interfaces than the named ones are dropped, no name means all
+    /// but loopback.
+    pub fn bind(ports: DhcpPorts, interfaces: &[String]) -> Result<Self, NetError> {
+        Ok(Self {
+            dhcp: PacketPort::bind("DHCP", ports.server, interfaces)?,
+            boot_server: PacketPort::bind("PXE boot service", ports.boot_server, interfaces)?,
+        })
+    }
+}
+
 /// What the DHCP side needs to know.
 #[derive(Clone, Debug)]
 pub struct DhcpSettings {
     /// Ports.
     pub ports: DhcpPorts,
-    /// Interfaces that are served; none means all but loopback.
-    pub interfaces: Vec<String>,
     /// Our address as clients shall use it, when not that of the interface.
     pub advertise: Option<Ipv4Addr>,
     /// Port of our HTTP server.
     pub http_port: u16,
+    /// Who asks too often.
+    pub limiter: Arc<Limiter>,
+    /// Keeps packets.
+    pub recorder: Recorder,
 }
 
 /// What makes a whole DHCP server of a proxy.
@@ -73,7 +96,7 @@ pub struct Leasing {
     pub answers: mpsc::Receiver<Outgoing>,
 }
 
-/// Both sockets, bound.
+/// The server on both sockets.
 #[derive(Debug)]
 pub struct DhcpServer {
     settings: DhcpSettings,
@@ -87,26 +110,21 @@ pub struct DhcpServer {
 }
 
 impl DhcpServer {
-    /// Binds both sockets.
-    pub fn bind(
+    /// Serves `sockets`, in the runtime that this is called from.
+    pub fn new(
+        sockets: DhcpSockets,
         settings: DhcpSettings,
         first_stages: FirstStages,
         observer: Observer,
         leasing: Option<Leasing>,
-    ) -> Result<Self, NetError> {
-        let dhcp = PacketSocket::bind("DHCP", settings.ports.server, &settings.interfaces)?;
-        let boot_server = PacketSocket::bind(
-            "PXE boot service",
-            settings.ports.boot_server,
-            &settings.interfaces,
-        )?;
+    ) -> io::Result<Self> {
         let (leases, answers) = leasing
             .map(|leasing| (leasing.server, leasing.answers))
             .unzip();
         Ok(Self {
             settings,
-            dhcp,
-            boot_server,
+            dhcp: sockets.dhcp.open()?,
+            boot_server: sockets.boot_server.open()?,
             first_stages,
             observer,
             leases,
@@ -123,17 +141,27 @@ impl DhcpServer {
                 return;
             };
             while let Some(Outgoing { reply, arrival }) = answers.recv().await {
-                self.send(&self.dhcp, reply, &arrival).await;
+                self.send(Service::Dhcp, reply, &arrival).await;
             }
         };
         tokio::join!(
-            self.serve(&self.dhcp, Service::Dhcp),
-            self.serve(&self.boot_server, Service::BootServer),
+            self.serve(Service::Dhcp),
+            self.serve(Service::BootServer),
             late
         );
     }
 
-    async fn serve(&self, socket: &PacketSocket, service: Service) {
+    /// The socket of a service, and its port.
+    fn socket(&self, service: Service) -> (&PacketSocket, u16) {
+        let ports = self.settings.ports;
+        match service {
+            Service::Dhcp => (&self.dhcp, ports.server),
+            Service::BootServer => (&self.boot_server, ports.boot_server),
+        }
+    }
+
+    async fn serve(&self, service: Service) {
+        let (socket, _) = self.socket(service);
         let mut buffer = [0u8; MAX_PACKET];
         loop {
             let arrival = match socket.receive(&mut buffer).await {
@@ -147,24 +175,60 @@ impl DhcpServer {
             let Some(packet) = buffer.get(..arrival.length) else {
                 continue;
             };
-            let first_stage = self.first_stages.get();
-            let context = self.context(service, &arrival, &first_stage);
-            if let (Service::Dhcp, Some(leases)) = (service, &self.leases) {
-                match self.lease(leases, packet, arrival, &context) {
-                    Ok(Handled::Send(reply)) => self.send(socket, *reply, &arrival).await,
-                    Ok(Handled::Done) => {}
-                    Err(reason) => self.ignore(reason, &arrival),
-                }
+            let mac = Envelope::mac_of(packet);
+            if self.settings.limiter.ask(Asked::Dhcp, mac, None).is_err() {
+                self.ignore(Ignored::TooOften, &arrival);
                 continue;
             }
-            match decide(packet, &context) {
-                Decision::Answer(reply) if !self.serves(reply.mac, reply.event.as_ref()) => {
-                    self.ignore(Ignored::Unknown, &arrival);
-                }
-                Decision::Answer(reply) => self.send(socket, *reply, &arrival).await,
-                Decision::Ignore(reason) => self.ignore(reason, &arrival),
+            let first_stage = self.first_stages.get();
+            let context = self.context(service, &arrival, &first_stage);
+            let handled = match (service, &self.leases) {
+                (Service::Dhcp, Some(leases)) => self.lease(leases, packet, arrival, &context),
+                _ => self.offer(packet, &context),
+            };
+            if let Some(mac) = mac {
+                self.keep(mac, packet, service, &arrival, handled.as_ref().err());
+            }
+            match handled {
+                Ok(Handled::Send(reply)) => self.send(service, *reply, &arrival).await,
+                Ok(Handled::Done) => {}
+                Err(reason) => self.ignore(reason, &arrival),
             }
         }
+    }
+
+    /// Boot options alone.
+    fn offer(&self, packet: &[u8], context: &Context<'_>) -> Result<Handled, Ignored> {
+        match decide(packet, context) {
+            Decision::Answer(reply) if !self.serves(reply.mac, reply.event.as_ref()) => {
+                Err(Ignored::Unknown)
+            }
+            Decision::Answer(reply) => Ok(Handled::Send(reply)),
+            Decision::Ignore(reason) => Err(reason),
+        }
+    }
+
+    /// Keeps what was received, unless it is no business of a boot server.
+    fn keep(
+        &self,
+        mac: MacAddr,
+        packet: &[u8],
+        service: Service,
+        arrival: &Arrival,
+        ignored: Option<&Ignored>,
+    ) {
+        let ours = match arrival.broadcast {
+            true => Ipv4Addr::BROADCAST,
+            false => arrival.local,
+        };
+        let to = SocketAddrV4::new(ours, self.socket(service).1);
+        let packet = Packet::now(Transport::Udp, arrival.from, to, packet);
+        let packet = match ignored {
+            Some(Ignored::Parse(_)) => return,
+            Some(reason) => packet.with_comment(format!("not answered: {reason}")),
+            None => packet,
+        };
+        self.settings.recorder.note(mac, packet);
     }
 
     fn context<'a>(
@@ -224,7 +288,8 @@ impl DhcpServer {
         })
     }
 
-    async fn send(&self, socket: &PacketSocket, reply: Reply, arrival: &Arrival) {
+    async fn send(&self, service: Service, reply: Reply, arrival: &Arrival) {
+        let (socket, port) = self.socket(service);
         let ports = self.settings.ports;
         let to = match reply.to {
             Destination::Broadcast => SocketAddrV4::new(Ipv4Addr::BROADCAST, ports.client),
@@ -232,6 +297,9 @@ impl DhcpServer {
             Destination::Relay(address) => SocketAddrV4::new(address, ports.server),
             Destination::Sender => arrival.from,
         };
+        let from = SocketAddrV4::new(arrival.local, port);
+        let packet = Packet::now(Transport::Udp, from, to, &reply.packet);
+        self.settings.recorder.note(reply.mac, packet);
         if let Err(error) = socket.send(&reply.packet, to, arrival).await {
             tracing::warn!(%error, mac = %reply.mac, %to, "sending a DHCP answer");
             return;

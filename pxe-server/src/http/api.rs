@@ -1,7 +1,9 @@
-//! The operators' view: machines with their state, and one machine with its timeline.
+//! The operators' view: machines with their state, one machine with its timeline, and with its packets.
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
 use embed::hardware::Hardware;
 use embed::report::Identity;
 use jiff::Timestamp;
@@ -11,6 +13,10 @@ use crate::http::{App, Problem};
 use crate::mac::MacAddr;
 use crate::machine::{Event, Facts, Machine, Record, State as MachineState, Subject};
 use crate::site::Site;
+use crate::trace::capture;
+
+/// The type of captures.
+pub(super) const PCAPNG: &str = "application/x-pcapng";
 
 /// `GET /api/v1/machines`
 #[derive(Debug, Serialize)]
@@ -87,6 +93,23 @@ pub(super) async fn one(
     view.hardware = hardware;
     view.timeline = Some(entries(records));
     Ok(Json(view))
+}
+
+/// `GET /api/v1/machines/{mac}/pcap`
+pub(super) async fn pcap(
+    State(app): State<App>,
+    Path(mac): Path<String>,
+) -> Result<Response, Problem> {
+    let mac = Problem::parse_mac(&mac)?;
+    let packets = app.recorder.packets(mac);
+    if packets.is_empty() {
+        return Err(Problem::NotFound(format!("nothing was heard of {mac}")));
+    }
+    let file = capture(&packets).map_err(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, %mac, "no capture");
+        Problem::Unavailable("the capture could not be made".to_owned())
+    })?;
+    Ok(([(CONTENT_TYPE, PCAPNG)], file).into_response())
 }
 
 fn view(site: &Site, machine: Machine) -> View {

@@ -13,6 +13,8 @@ pub struct Local {
     pub port: u16,
     /// Address that it connected from.
     pub peer: Ipv4Addr,
+    /// And the port.
+    pub peer_port: u16,
 }
 
 impl Local {
@@ -25,6 +27,7 @@ impl Local {
             address: v4(ours),
             port: ours.port(),
             peer: v4(peer),
+            peer_port: peer.port(),
         }
     }
 }

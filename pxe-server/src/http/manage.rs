@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::{App, Problem};
 use crate::machine::{OperatorRequest, Ticket, Wish};
-use crate::site::{Refused, Site};
+use crate::site::Refused;
 
 /// The body of a claim.
 #[derive(Debug, Deserialize)]
@@ -80,8 +80,8 @@ pub(super) struct Checked {
 
 /// `POST /api/v1/site/check`: what would come of serving the directory as it is now.
 pub(super) async fn check(State(app): State<App>) -> Result<Json<Checked>, Problem> {
-    let dir = app.dir.clone();
-    let read = tokio::task::spawn_blocking(move || Site::load(&dir)).await;
+    let (current, dir) = (app.site.clone(), app.dir.clone());
+    let read = tokio::task::spawn_blocking(move || current.read(&dir)).await;
     let read = read.map_err(|_| Problem::Unavailable("the server is going down".to_owned()))?;
     Ok(Json(match read {
         Ok(site) => Checked {

@@ -9,14 +9,17 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderValue, Uri};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use installer::sign::Form;
 
 use crate::http::condition::Conditions;
 use crate::http::file::Served;
+use crate::http::limited::limited;
 use crate::http::tagged::tagged;
 use crate::http::{BootPrograms, Problem, Routes, Signatures, TEXT, boot, kind_of, listing};
+use crate::limit::{Asked, Limiter};
 use crate::matchbox::{
     Book, Folder, Group, Library, Profile, RenderError, boot_script, env_file, grub_config,
     ignition, ipxe_script, labels, render_file, variables,
@@ -47,8 +50,20 @@ pub struct MatchboxData {
     pub signatures: Signatures,
 }
 
+/// What a name is counted as.
+fn kind(name: &str) -> Asked {
+    match name {
+        "ignition" | "cloud" | "generic" | "metadata" => Asked::Config,
+        _ => Asked::Script,
+    }
+}
+
 /// Every route.
-pub fn routes(data: MatchboxData, programs: BootPrograms) -> Routes {
+pub fn routes(data: MatchboxData, programs: BootPrograms, limiter: &Arc<Limiter>) -> Routes {
+    let asked = |name: &str| -> MethodRouter<MatchboxData> {
+        let limit = (limiter.clone(), kind(name));
+        get(answer).layer(from_fn_with_state(limit, limited))
+    };
     let mut machine = Router::new()
         .route("/", get(async || "matchbox\n"))
         .route("/healthz", get(async || "ok\n"))
@@ -56,9 +71,9 @@ pub fn routes(data: MatchboxData, programs: BootPrograms) -> Routes {
         .route("/assets/{*path}", get(asset));
     for name in SIGNED {
         machine = machine
-            .route(&format!("/{name}"), get(answer))
-            .route(&format!("/{name}.sig"), get(answer))
-            .route(&format!("/{name}.asc"), get(answer));
+            .route(&format!("/{name}"), asked(name))
+            .route(&format!("/{name}.sig"), asked(name))
+            .route(&format!("/{name}.asc"), asked(name));
     }
     Routes {
         machines: machine.with_state(data).merge(boot::routes(programs)),

@@ -13,6 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::http::{App, Problem};
+use crate::limit::{Asked, Limiter};
 use crate::machine::{State as MachineState, StoreStatus};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -43,6 +44,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
     let help = "Observations that were not recorded because the store was too slow";
     registry.register("events_dropped", help, dropped);
     store(&mut registry, &app.registry.store_status());
+    refused(&mut registry, &app.limiter);
     let status = app.site.status();
     let generation: Gauge = Gauge::default();
     generation.set(i64::try_from(status.generation).unwrap_or(i64::MAX));
@@ -77,6 +79,18 @@ fn store(registry: &mut Registry, status: &StoreStatus) {
     time.inc_by(status.time.as_secs_f64());
     let help = "Time that all commits took";
     registry.register_with_unit("store_commit", help, Unit::Seconds, time);
+}
+
+/// What machines asked too often.
+fn refused(registry: &mut Registry, limiter: &Limiter) {
+    let refused = Family::<Labels, Counter>::default();
+    for asked in Asked::ALL {
+        let count = limiter.refused(asked);
+        let labels = label("asked", asked.name());
+        refused.get_or_create(&labels).inc_by(count);
+    }
+    let help = "Requests of machines that came too often";
+    registry.register("requests_refused", help, refused);
 }
 
 fn label(name: &str, value: &str) -> Labels {

@@ -1,7 +1,7 @@
 //! The HTTP side: what machines fetch and report, and what operators ask.
 //!
 //! Statuses are meant: 400 your request is wrong, 404 no such thing, 409 not for this install,
-//! 403 never, 413 too large, 5xx our fault. Ignition gives up below 500 and retries from there.
+//! 403 never, 413 too large, 429 too often, 5xx our fault. Ignition gives up below 500 and retries from there.
 
 mod access;
 mod api;
@@ -14,11 +14,13 @@ mod events;
 mod file;
 mod front;
 mod leases;
+mod limited;
 mod listing;
 mod local;
 mod manage;
 mod matchbox;
 mod metrics;
+mod openapi;
 mod operations;
 mod problem;
 mod reports;
@@ -30,6 +32,9 @@ mod signatures;
 mod site;
 mod tagged;
 mod tls;
+mod tokens;
+mod traced;
+mod whose;
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -39,14 +44,20 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::HeaderValue;
-use axum::routing::{get, post};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get, post};
 use tower_http::timeout::RequestBodyDeadlineLayer;
 
 use crate::boot::Endpoint;
 use crate::dhcp::LeaseServer;
+use crate::limit::{Asked, Limiter};
 use crate::machine::Registry;
 use crate::provision::Provisioner;
 use crate::site::CurrentSite;
+use crate::trace::Recorder;
+
+use limited::limited;
+use traced::traced;
 
 pub use access::Access;
 pub use boot::BootPrograms;
@@ -57,6 +68,7 @@ pub use problem::Problem;
 pub use service::{HttpError, HttpService, HttpSettings, Routes};
 pub use signatures::{Signatures, SigningKey};
 pub use tls::{TlsError, TlsFiles};
+pub use tokens::TokenBook;
 
 /// The type of files that nobody needs to understand.
 const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -83,6 +95,10 @@ fn kind_of(path: &Path) -> HeaderValue {
 pub struct App {
     /// Directory of the site.
     pub dir: PathBuf,
+    /// State directory.
+    pub state: PathBuf,
+    /// The operators' tokens.
+    pub tokens: TokenBook,
     /// The operator's intent.
     pub site: CurrentSite,
     /// The machines.
@@ -91,6 +107,10 @@ pub struct App {
     pub provisioner: Provisioner,
     /// Who leases addresses, if this server does.
     pub leases: Option<Arc<LeaseServer>>,
+    /// Who asks too often.
+    pub limiter: Arc<Limiter>,
+    /// The newest packets of each machine.
+    pub recorder: Recorder,
     /// Room for those who follow events.
     pub followers: Followers,
     /// Our address as clients shall use it, when not the one that they reached us by.
@@ -119,26 +139,33 @@ pub fn routes(app: App, programs: BootPrograms, access: &Access) -> Routes {
             .layer(RequestBodyDeadlineLayer::new(BODY))
             .with_state(app.clone())
     };
+    let machines = bounded(machine_routes(&app.limiter)).merge(boot::routes(programs));
     Routes {
         operators: bounded(operations::routes(access)),
-        machines: bounded(machine_routes()).merge(boot::routes(programs)),
+        machines: machines.layer(from_fn_with_state(app.recorder.clone(), traced)),
     }
 }
 
-fn machine_routes() -> Router<App> {
+fn machine_routes(limiter: &Arc<Limiter>) -> Router<App> {
+    let limited = |asked, router: MethodRouter<App>| -> MethodRouter<App> {
+        router.layer(from_fn_with_state((limiter.clone(), asked), limited))
+    };
+    let script = |router| limited(Asked::Script, router);
+    let config = |router| limited(Asked::Config, router);
+    let report = limited(Asked::Report, post(reports::report));
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         // What iPXE fetches.
-        .route("/boot.ipxe", get(scripts::first))
-        .route("/ipxe", get(scripts::of_machine))
+        .route("/boot.ipxe", script(get(scripts::first)))
+        .route("/ipxe", script(get(scripts::of_machine)))
         .route("/assets/{file}", get(assets::asset))
         .route("/assets/{release}/{file}", get(assets::asset_of_build))
         // What the live system and the installed one do.
-        .route("/machines/{mac}/ignition", get(configs::ignition))
-        .route("/machines/{mac}/config.img", get(configs::initrd))
-        .route("/machines/{mac}/orders", get(discovery::orders))
-        .route("/machines/{mac}/report", post(reports::report))
+        .route("/machines/{mac}/ignition", config(get(configs::ignition)))
+        .route("/machines/{mac}/config.img", config(get(configs::initrd)))
+        .route("/machines/{mac}/orders", script(get(discovery::orders)))
+        .route("/machines/{mac}/report", report)
 }
 
 /// `GET /readyz`: whether everything that a machine may need can be done now.

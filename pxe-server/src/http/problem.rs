@@ -1,7 +1,9 @@
 //! Failures as HTTP answers: a status that means what it says, and one line of text.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
-use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 
 use crate::mac::MacAddr;
@@ -26,6 +28,10 @@ pub enum Problem {
     Misconfigured(String),
     /// We failed; trying again can help.
     Unavailable(String),
+    /// Asked too often, and welcome again after this.
+    TooMany(Duration),
+    /// The same to who would not come back for that.
+    Busy(Duration),
 }
 
 impl Problem {
@@ -68,6 +74,8 @@ impl From<ProvisionError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, text) = match self {
+            Self::TooMany(after) => return come_back(StatusCode::TOO_MANY_REQUESTS, after),
+            Self::Busy(after) => return come_back(StatusCode::SERVICE_UNAVAILABLE, after),
             Self::Unauthorized(text) => {
                 let how = [(WWW_AUTHENTICATE, "Bearer")];
                 return (StatusCode::UNAUTHORIZED, how, format!("{text}\n")).into_response();
@@ -81,4 +89,11 @@ impl IntoResponse for Problem {
         };
         (status, format!("{text}\n")).into_response()
     }
+}
+
+/// In whole seconds, as HTTP has it.
+fn come_back(status: StatusCode, after: Duration) -> Response {
+    let seconds = after.as_secs() + 1;
+    let when = [(RETRY_AFTER, seconds.to_string())];
+    (status, when, "this machine or its address asks too often\n").into_response()
 }

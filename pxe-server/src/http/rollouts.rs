@@ -1,11 +1,13 @@
-//! The operators' view of rollouts: how far each profile's current version is, and whether it goes on.
+//! Rollouts as operators see and order them: how far each profile's current version is, and whether it
+//! goes on.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use serde::Serialize;
 
-use crate::http::App;
-use crate::machine::{Count, Gate, Intent, Policy};
+use crate::http::{App, Problem};
+use crate::machine::{Count, Gate, Intent, Order, Policy, order, orders_given};
 
 /// `GET /api/v1/rollouts`
 #[derive(Debug, Serialize)]
@@ -44,4 +46,56 @@ pub(super) async fn list(State(app): State<App>) -> Json<Rollouts> {
     Json(Rollouts {
         rollouts: in_waves.map(view).collect(),
     })
+}
+
+/// `POST /api/v1/rollouts/{profile}/pause`
+pub(super) async fn pause(app: State<App>, profile: Path<String>) -> Result<StatusCode, Problem> {
+    give(app, profile, Order::Pause).await
+}
+
+/// `POST /api/v1/rollouts/{profile}/halt`
+pub(super) async fn halt(app: State<App>, profile: Path<String>) -> Result<StatusCode, Problem> {
+    give(app, profile, Order::Halt).await
+}
+
+/// `POST /api/v1/rollouts/{profile}/resume`
+pub(super) async fn resume(app: State<App>, profile: Path<String>) -> Result<StatusCode, Problem> {
+    give(app, profile, Order::Resume).await
+}
+
+/// 204 once the order is durable; the only server follows it from then on, several within a second.
+async fn give(
+    State(app): State<App>,
+    Path(profile): Path<String>,
+    what: Order,
+) -> Result<StatusCode, Problem> {
+    let site = app.site.get();
+    let Some(known) = site.profiles.get(&profile) else {
+        return Err(Problem::NotFound(format!(
+            "there is no profile `{profile}`"
+        )));
+    };
+    if known.rollout.is_none() {
+        return Err(Problem::Conflict(format!(
+            "profile `{profile}` has no `rollout`"
+        )));
+    }
+    let (state, intent) = (app.state.clone(), site.intent(&profile));
+    let give = move || order(&state, &intent, what).and_then(|()| orders_given(&state));
+    let given = tokio::task::spawn_blocking(give).await;
+    let given = given.map_err(|_| Problem::Unavailable("the server is going down".to_owned()))?;
+    let orders = given.map_err(|error| {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            profile,
+            "an order is lost"
+        );
+        Problem::Unavailable("the order could not be written".to_owned())
+    })?;
+    // Those of a shared store are taken up by all servers together.
+    if !app.registry.is_shared() {
+        app.registry.take_orders(orders);
+    }
+    tracing::info!(profile, order = ?what, "ordered");
+    Ok(StatusCode::NO_CONTENT)
 }

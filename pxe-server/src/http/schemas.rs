@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::machine::State;
+use crate::token::Role;
 
 /// All of them, by name.
 pub(super) fn all() -> Value {
@@ -49,6 +50,11 @@ pub(super) fn all() -> Value {
         "Rollouts": object(json!({
             "rollouts": list(json!({"type": "object"})),
         })),
+        "Tokens": object(json!({
+            "tokens": list(object(json!({"name": text("Who has it"), "role": role()}))),
+        })),
+        "NewToken": object(json!({"name": text("Who gets it"), "role": role()})),
+        "MadeToken": object(json!({"token": text("The token; nobody is told it again")})),
         "Claim": object(json!({"profile": text("Name of the profile")})),
     })
 }
@@ -107,6 +113,11 @@ fn object(properties: Value) -> Value {
         .map(|(name, _)| name)
         .collect();
     json!({"type": "object", "required": names, "properties": properties, "additionalProperties": false})
+}
+
+fn role() -> Value {
+    let roles = Role::ALL.map(Role::name);
+    json!({"enum": roles})
 }
 
 fn text(description: &str) -> Value {

@@ -83,7 +83,8 @@ pub enum TlsError {
 type Seen = Vec<Option<(SystemTime, u64)>>;
 
 impl TlsFiles {
-    fn paths(&self) -> impl Iterator<Item = &Path> {
+    /// All of them.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         let all = [
             Some(&self.certificate),
             Some(&self.key),

@@ -16,7 +16,7 @@ pub use event::{BootClient, Event, Record, ScriptKind, Via};
 pub(crate) use facts::is_label;
 pub use facts::{FactError, Facts, Subject, host_name, printable, text_or_hex};
 pub use feed::{After, Feed, Told};
-pub use orders::{OrdersError, give_orders, note_shared, orders_given, orders_shared};
+pub use orders::{Order, OrdersError, note_shared, order, orders_given, orders_shared};
 pub use registry::{Observer, Registry, RegistryError, StoreStatus, Worker};
 pub use request::{OperatorRequest, RequestError, Wish, leave_request, waiting_requests};
 pub use rollout::{AtOnce, Count, FailedInstall, Gate, Intent, Orders, Policy, Resumed, Terms};

@@ -3,11 +3,17 @@
 //! several servers share a store, `PROFILE.shared` holds what of them the others have.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::machine::Orders;
+use jiff::Timestamp;
+
+use crate::machine::{Intent, Orders, Resumed};
+use crate::store::{Readers, replace};
+
+/// Where orders are in the state directory.
+const DIRECTORY: &str = "rollouts";
 
 /// How the files end: what was given, and what of it the other servers have.
 const GIVEN: &str = ".json";
@@ -24,9 +30,41 @@ pub struct OrdersError {
     pub source: io::Error,
 }
 
+/// What an operator can order of a rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Begin no more installs for now.
+    Pause,
+    /// Go on, and forget the failures so far.
+    Resume,
+    /// Begin no more installs: the version is bad.
+    Halt,
+}
+
+/// Gives an order about the rollout of `intent`. Running servers take it up within a second.
+pub fn order(state: &Path, intent: &Intent, order: Order) -> Result<(), OrdersError> {
+    let given = orders_given(state)?.remove(&intent.profile);
+    let mut orders = given.unwrap_or_default();
+    match order {
+        Order::Pause => orders.paused = true,
+        Order::Halt => orders.halted = true,
+        Order::Resume => {
+            let resumed = Resumed {
+                version: intent.version.clone(),
+                time: Timestamp::now(),
+            };
+            orders = Orders {
+                resumed: Some(resumed),
+                ..Orders::default()
+            };
+        }
+    }
+    give_orders(state, &intent.profile, &orders)
+}
+
 /// Gives orders about a profile's rollout, in place of those before. The profile's name is one of a
 /// site, and so a plain file name.
-pub fn give_orders(state: &Path, profile: &str, orders: &Orders) -> Result<(), OrdersError> {
+fn give_orders(state: &Path, profile: &str, orders: &Orders) -> Result<(), OrdersError> {
     write(state, profile, GIVEN, orders)
 }
 
@@ -46,24 +84,19 @@ pub fn orders_shared(state: &Path) -> Result<BTreeMap<String, Orders>, OrdersErr
 }
 
 fn write(state: &Path, profile: &str, kind: &str, orders: &Orders) -> Result<(), OrdersError> {
-    let directory = state.join("rollouts");
+    let name = format!("{DIRECTORY}/{profile}{kind}");
     let give = || {
-        fs::create_dir_all(&directory)?;
-        let unfinished = directory.join(format!("{profile}{kind}.unfinished"));
-        let mut file = File::create(&unfinished)?;
-        file.write_all(&serde_json::to_vec(orders)?)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, directory.join(format!("{profile}{kind}")))?;
-        File::open(&directory)?.sync_all()
+        let text = serde_json::to_vec(orders)?;
+        replace(state, name.as_ref(), &text, Readers::All)
     };
     give().map_err(|source| OrdersError {
-        directory: directory.clone(),
+        directory: state.join(DIRECTORY),
         source,
     })
 }
 
 fn read(state: &Path, kind: &str) -> Result<BTreeMap<String, Orders>, OrdersError> {
-    let directory = state.join("rollouts");
+    let directory = state.join(DIRECTORY);
     let read = || {
         let mut all = BTreeMap::new();
         let entries = match fs::read_dir(&directory) {

@@ -9,7 +9,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock, Weak};
-use std::time::Duration;
 
 use embed::hardware::Hardware;
 use embed::report::Report;
@@ -50,9 +49,12 @@ mod batch;
 mod committer;
 mod hardware;
 mod known;
+mod status;
 
 use committer::{Committer, Tally};
 use known::{Known, View};
+
+pub use status::StoreStatus;
 
 type Reply<T> = oneshot::Sender<Result<T, RegistryError>>;
 
@@ -96,19 +98,6 @@ enum Command {
 
 /// Facts that the network sides were told and that may not be durable yet.
 type Heard = Arc<RwLock<HashMap<MacAddr, Facts>>>;
-
-/// How the store does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoreStatus {
-    /// Whether it could be written a moment ago.
-    pub reachable: bool,
-    /// Commits since the start.
-    pub commits: u64,
-    /// Commits that failed, all or in part.
-    pub failed: u64,
-    /// Time that all commits took.
-    pub time: Duration,
-}
 
 /// Handle to the registry; cheap to clone.
 #[derive(Clone, Debug)]
@@ -236,16 +225,6 @@ impl Registry {
     /// Whether other servers write the same store.
     pub fn is_shared(&self) -> bool {
         self.store.is_shared()
-    }
-
-    /// How the store does.
-    pub fn store_status(&self) -> StoreStatus {
-        StoreStatus {
-            reachable: self.store.is_reachable(),
-            commits: self.tally.commits.load(Ordering::Relaxed),
-            failed: self.tally.failed.load(Ordering::Relaxed),
-            time: Duration::from_micros(self.tally.micros.load(Ordering::Relaxed)),
-        }
     }
 
     /// Where one machine is in its life.

@@ -5,12 +5,16 @@
 //! A request is carried out, made durable, and only then deleted; its name keeps one that is read
 //! again after a crash from counting twice.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::mac::MacAddr;
 use crate::machine::Ticket;
+use crate::store::{Readers, replace};
+
+/// Where requests are in the state directory.
+const DIRECTORY: &str = "requests";
 
 /// What operators ask for, and how the files of such requests end.
 const SUFFIXES: [&str; 2] = [".reinstall", ".claim"];
@@ -48,33 +52,23 @@ pub struct RequestError {
 
 /// Leaves a request about `mac`; an older one of the same kind that still waits is replaced.
 pub fn leave_request(state: &Path, mac: MacAddr, wish: &Wish) -> Result<(), RequestError> {
-    let directory = state.join("requests");
     let (suffix, what) = match wish {
         Wish::Reinstall => (".reinstall", ""),
         Wish::Claim(profile) => (".claim", profile.as_deref().unwrap_or_default()),
     };
-    let leave = || {
-        fs::create_dir_all(&directory)?;
-        let unfinished = directory.join(format!("{}.unfinished", mac.dashed()));
-        let mut file = File::create(&unfinished)?;
-        // A ticket's randomness serves as the request's name; it permits nothing.
-        writeln!(file, "{}\n{what}", Ticket::random())?;
-        file.sync_all()?;
-        fs::rename(
-            &unfinished,
-            directory.join(format!("{}{suffix}", mac.dashed())),
-        )?;
-        File::open(&directory)?.sync_all()
-    };
-    leave().map_err(|source| RequestError {
-        directory: directory.clone(),
+    let name = format!("{DIRECTORY}/{}{suffix}", mac.dashed());
+    // A ticket's randomness serves as the request's name; it permits nothing.
+    let text = format!("{}\n{what}\n", Ticket::random());
+    let left = replace(state, name.as_ref(), text.as_bytes(), Readers::All);
+    left.map_err(|source| RequestError {
+        directory: state.join(DIRECTORY),
         source,
     })
 }
 
 /// The requests that wait, with their files.
 pub fn waiting_requests(state: &Path) -> Result<Vec<(PathBuf, OperatorRequest)>, RequestError> {
-    let directory = state.join("requests");
+    let directory = state.join(DIRECTORY);
     let failed = |source| RequestError {
         directory: directory.clone(),
         source,

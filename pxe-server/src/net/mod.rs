@@ -4,5 +4,5 @@
 mod packet_socket;
 mod subnet;
 
-pub use packet_socket::{Arrival, NetError, PacketSocket};
+pub use packet_socket::{Arrival, NetError, PacketPort, PacketSocket};
 pub use subnet::Net;

@@ -6,13 +6,17 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::AsRawFd;
 
 use nix::net::if_::{if_indextoname, if_nametoindex};
-use nix::sys::socket::sockopt::Ipv4PacketInfo;
+use nix::sys::socket::sockopt::{Ipv4PacketInfo, RcvBuf, RcvBufForce};
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, sendmsg, setsockopt,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
+
+/// Bytes of packets that may wait, as the kernel counts them: a thousand machines that are switched on
+/// at once send a few packets of a kilobyte each, and each takes more than twice that.
+const WAITING: usize = 8 * 1024 * 1024;
 
 /// Why a socket could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +53,13 @@ pub struct Arrival {
     pub broadcast: bool,
 }
 
+/// A UDP port of every address, bound and not served yet: no runtime is needed for it.
+#[derive(Debug)]
+pub struct PacketPort {
+    socket: Socket,
+    interfaces: Vec<CString>,
+}
+
 /// A UDP socket bound to every address.
 #[derive(Debug)]
 pub struct PacketSocket {
@@ -56,7 +67,7 @@ pub struct PacketSocket {
     interfaces: Vec<CString>,
 }
 
-impl PacketSocket {
+impl PacketPort {
     /// Listens on `port` of every address; packets that come in on other interfaces than the named
     /// ones are dropped. No name means all but loopback.
     pub fn bind(service: &'static str, port: u16, interfaces: &[String]) -> Result<Self, NetError> {
@@ -82,9 +93,20 @@ impl PacketSocket {
 
     /// The port that is listened on.
     pub fn port(&self) -> io::Result<u16> {
-        Ok(self.socket.local_addr()?.port())
+        let address = self.socket.local_addr()?.as_socket();
+        Ok(address.map_or(0, |address| address.port()))
     }
 
+    /// Begins to serve it, in the runtime that this is called from.
+    pub fn open(self) -> io::Result<PacketSocket> {
+        Ok(PacketSocket {
+            socket: UdpSocket::from_std(self.socket.into())?,
+            interfaces: self.interfaces,
+        })
+    }
+}
+
+impl PacketSocket {
     /// Waits for a packet on one of the interfaces.
     pub async fn receive(&self, buffer: &mut [u8]) -> io::Result<Arrival> {
         loop {
@@ -160,11 +182,48 @@ impl PacketSocket {
     }
 }
 
-fn open(address: SocketAddr) -> io::Result<UdpSocket> {
+fn open(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_broadcast(true)?;
     socket.set_nonblocking(true)?;
+    make_room(&socket);
     setsockopt(&socket, Ipv4PacketInfo, &true)?;
     socket.bind(&address.into())?;
-    UdpSocket::from_std(socket.into())
+    Ok(socket)
+}
+
+/// Without CAP_NET_ADMIN there is as much room as net.core.rmem_max allows; machines ask again.
+fn make_room(socket: &Socket) {
+    let forced = setsockopt(socket, RcvBufForce, &WAITING);
+    if let Err(error) = forced.or_else(|_| setsockopt(socket, RcvBuf, &WAITING)) {
+        tracing::warn!(%error, "sizing a receive buffer");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACKETS: usize = 3000;
+
+    #[tokio::test]
+    async fn what_a_thousand_machines_send_at_once_waits_until_it_is_read() {
+        let port = PacketPort::bind("test", 0, &["lo".to_owned()]).unwrap();
+        let allowed = setsockopt(&port.socket, RcvBufForce, &WAITING);
+        if allowed.is_err() {
+            eprintln!("SKIP: what_a_thousand_machines_send_at_once: needs CAP_NET_ADMIN");
+            return;
+        }
+        let to = (Ipv4Addr::LOCALHOST, port.port().unwrap());
+        let sender = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        for _ in 0..PACKETS {
+            sender.send_to(&[7; 600], to).unwrap();
+        }
+        let socket = port.open().unwrap();
+        let mut buffer = [0; 1000];
+        for _ in 0..PACKETS {
+            let arrival = socket.receive(&mut buffer).await.unwrap();
+            assert_eq!(arrival.length, 600);
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::supervisor;
 use crate::machine::{
     Machine, OrdersError, Registry, State, note_shared, orders_given, orders_shared,
     waiting_requests,
@@ -32,12 +33,20 @@ pub(super) async fn watch_site(mut watch: Watch) {
             _ = hangup.recv() => true,
             () = tokio::time::sleep(SITE_POLL) => false,
         };
+        if asked {
+            supervisor::reloading();
+        }
         let looked = tokio::task::spawn_blocking(move || {
             watch.look(asked);
             watch
         });
         match looked.await {
-            Ok(same) => watch = same,
+            Ok(same) => {
+                watch = same;
+                if asked {
+                    supervisor::reloaded();
+                }
+            }
             Err(error) => {
                 tracing::error!(%error, "watching the site has ended");
                 return;

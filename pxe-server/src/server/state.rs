@@ -1,8 +1,10 @@
 //! The server's state, opened: in the state directory, or in the etcd of several servers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
+use super::bound::retry;
 use super::{ServeError, Settings};
 use crate::machine::{Registry, Worker, orders_given};
 use crate::site::DhcpMode;
@@ -17,7 +19,38 @@ pub enum Store {
     Etcd(EtcdSettings),
 }
 
+/// What finding and trusting the members of etcd reads, where it is there.
+const RESOLVING: [&str; 10] = [
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/host.conf",
+    "/etc/nsswitch.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+    "/etc/ssl",
+    "/usr/lib",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+];
+
 impl Store {
+    /// The files that it reads beside the state directory.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let Self::Etcd(settings) = self else {
+            return Vec::new();
+        };
+        let identity = settings.identity.iter();
+        let identity = identity.flat_map(|(certificate, key)| [certificate, key]);
+        let own = settings
+            .ca
+            .iter()
+            .chain(&settings.credentials)
+            .chain(identity);
+        let resolving = RESOLVING.iter().map(PathBuf::from);
+        let resolving = resolving.filter(|path| path.exists());
+        own.cloned().chain(resolving).collect()
+    }
+
     fn open(&self, state: &Path) -> Result<Arc<dyn MachineStore>, StoreError> {
         Ok(match self {
             Self::Embedded => Arc::new(Embedded::open(state)?),
@@ -26,20 +59,30 @@ impl Store {
     }
 }
 
-/// Opens the state, apart from where answers are given: that may wait for the network.
-pub(super) async fn open(settings: &Settings) -> Result<(Registry, Worker), ServeError> {
+/// Opens the state, apart from where answers are given: that may wait for the network, and until
+/// `patience` for another server.
+pub(super) async fn open(
+    settings: &Settings,
+    patience: Instant,
+) -> Result<(Arc<dyn MachineStore>, Registry, Worker), ServeError> {
     let (store, state) = (settings.store.clone(), settings.state.clone());
-    let opened = tokio::task::spawn_blocking(move || Registry::start(store.open(&state)?)).await;
+    let open = move || {
+        let failed = |source| ServeError::State {
+            path: state.clone(),
+            source,
+        };
+        let store = retry(patience, || store.open(&state).map_err(failed))?;
+        let (registry, worker) = Registry::start(store.clone()).map_err(failed)?;
+        Ok((store, registry, worker))
+    };
+    let opened = tokio::task::spawn_blocking(open).await;
     let opened = opened.map_err(|error| ServeError::Socket(std::io::Error::other(error)))?;
-    let (registry, worker) = opened.map_err(|source| ServeError::State {
-        path: settings.state.clone(),
-        source,
-    })?;
+    let (store, registry, worker) = opened?;
     let orders = orders_given(&settings.state).map_err(ServeError::Orders)?;
     if !registry.is_shared() {
         registry.take_orders(orders);
     }
-    Ok((registry, worker))
+    Ok((store, registry, worker))
 }
 
 /// Leases are kept by one server.

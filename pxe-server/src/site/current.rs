@@ -5,14 +5,16 @@
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Site, SiteError};
+use crate::confine::Reach;
 
 /// Directories within directories that are watched.
 const DEPTH: usize = 16;
@@ -65,7 +67,7 @@ pub struct Status {
 
 /// The site that is served; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct CurrentSite(Arc<RwLock<(Arc<Site>, Status)>>);
+pub struct CurrentSite(Arc<RwLock<(Arc<Site>, Status)>>, Arc<OnceLock<Reach>>);
 
 impl CurrentSite {
     /// Begins with `site`.
@@ -75,7 +77,35 @@ impl CurrentSite {
             since: Timestamp::now(),
             refused: None,
         };
-        Self(Arc::new(RwLock::new((Arc::new(site), status))))
+        let served = RwLock::new((Arc::new(site), status));
+        Self(Arc::new(served), Arc::default())
+    }
+
+    /// Refuses sites with files out of `reach` from now on.
+    pub fn keep_within(&self, reach: Reach) {
+        // The first stays: what was given up does not come back.
+        let _ = self.1.set(reach);
+    }
+
+    /// Reads the site of `dir` as it would be served.
+    pub fn read(&self, dir: &Path) -> Result<Site, SiteError> {
+        let read = Site::load(dir);
+        let Some(reach) = self.1.get() else {
+            return read;
+        };
+        let out_of_reach = |path| Err(SiteError::OutOfReach { path });
+        match read {
+            Ok(site) => {
+                let outside = site.files().find(|path| !reach.covers(path));
+                outside.map_or(Ok(site), out_of_reach)
+            }
+            Err(SiteError::Read { path, source })
+                if source.kind() == ErrorKind::PermissionDenied && !reach.covers(&path) =>
+            {
+                out_of_reach(path)
+            }
+            refused => refused,
+        }
     }
 
     /// The site as it is now; it stays the same for whoever has it.
@@ -198,7 +228,7 @@ impl Watch {
             seen = Fingerprint::of(&self.dir, &self.media);
             self.last.clone_from(&seen);
         }
-        let site = Site::load(&self.dir);
+        let site = self.current.read(&self.dir);
         if Fingerprint::of(&self.dir, &self.media) != seen {
             // Written while it was read: the next look sees what has become of it.
             return;

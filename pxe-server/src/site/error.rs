@@ -38,6 +38,12 @@ pub enum SiteError {
         #[source]
         source: std::io::Error,
     },
+    /// The server may not read a file that it was not told of at its start.
+    #[error("{} is out of the reach that the server has had since its start; a new start takes it in", path.display())]
+    OutOfReach {
+        /// Its path.
+        path: PathBuf,
+    },
     /// A file is larger than any site file can be.
     #[error("{} has {size} bytes; at most {max} are read", path.display(), max = file::MAX_FILE)]
     TooLarge {
@@ -152,6 +158,7 @@ impl SiteError {
             }
             Self::Template { path, line, .. } => (path, u64::try_from(*line).ok()),
             Self::Read { path, .. }
+            | Self::OutOfReach { path }
             | Self::TooLarge { path, .. }
             | Self::Value { path, .. }
             | Self::Ignition { path, .. }

@@ -90,6 +90,13 @@ pub struct Mirrored {
     pub(super) beside: BTreeMap<PlainName, Beside>,
 }
 
+impl Mirrored {
+    /// Where the stream's builds are.
+    pub(super) fn shelf(&self) -> &Path {
+        &self.shelf
+    }
+}
+
 /// A build that is not served to whoever asks anew.
 #[derive(Clone, Debug)]
 pub(super) struct Beside {

@@ -27,7 +27,7 @@ use embed::digest::Sha512Digest;
 use embed::manifest::Manifest;
 use serde::Deserialize;
 
-use crate::boot::{ConfigDelivery, FirstStage};
+use crate::boot::{ConfigDelivery, FirstStage, Program};
 use crate::dhcp::Subnets;
 use crate::machine::{Intent, Policy, Subject};
 use index::Index;
@@ -191,6 +191,24 @@ pub struct Assignment<'a> {
 }
 
 impl Site {
+    /// The media's files and the boot programs: what is opened anew whenever somebody asks for it.
+    pub fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let media = self.manifest.file_names().into_iter();
+        let programs = &self.first_stage.programs;
+        let media = media.map(|name| self.media_dir.join(name));
+        media.chain(programs.all().map(Program::path))
+    }
+
+    /// Where media are, with those that a mirror may have later.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        let mirrored = self.mirrored.as_ref().map(Mirrored::shelf);
+        let media = Some(self.media_dir.clone());
+        media
+            .into_iter()
+            .chain(mirrored.map(PathBuf::from))
+            .collect()
+    }
+
     /// What a machine gets: the profile that the operator chose for it; otherwise, of the groups that match it, the one that describes it most closely;
     /// of several, the first by name.
     pub fn assign(&self, subject: &Subject) -> Option<Assignment<'_>> {

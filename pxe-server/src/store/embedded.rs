@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{ReadableTable, TableDefinition};
 
 use crate::mac::MacAddr;
 use crate::machine::{Machine, Record};
@@ -20,7 +20,7 @@ const EVENTS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("eve
 /// A store in the state directory.
 #[derive(Debug)]
 pub struct Embedded {
-    database: Database,
+    database: database::Closable,
 }
 
 impl Embedded {
@@ -83,11 +83,14 @@ impl MachineStore for Embedded {
             ));
         }
         if !documents.is_empty() {
-            self.write(&documents)
-                .map_err(|error| StoreError::Transaction(Box::new(error)))?;
+            self.put(&documents)?;
         }
         let done = |change: &Change| Outcome::Done(revision(&change.machine));
         Ok(changes.iter().map(done).collect())
+    }
+
+    fn close(&self) {
+        self.database.close();
     }
 }
 
@@ -124,12 +127,18 @@ impl Embedded {
             .iter()
             .map(document)
             .collect::<Result<Vec<_>, _>>()?;
-        self.write(&documents)
+        self.put(&documents)
+    }
+
+    fn put(&self, documents: &[Document]) -> Result<(), StoreError> {
+        self.write(documents)
+            .inspect_err(|_| self.database.has_failed())
             .map_err(|error| StoreError::Transaction(Box::new(error)))
     }
 
     fn write(&self, documents: &[Document]) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
+        let database = self.database.in_use();
+        let transaction = database.begin_write()?;
         {
             let mut machines = transaction.open_table(MACHINES)?;
             let mut events = transaction.open_table(EVENTS)?;
@@ -148,7 +157,8 @@ impl Embedded {
     }
 
     fn read_machines(&self) -> Result<Vec<(u64, Vec<u8>)>, redb::Error> {
-        let table = self.database.begin_read()?.open_table(MACHINES)?;
+        let database = self.database.in_use();
+        let table = database.begin_read()?.open_table(MACHINES)?;
         let mut documents = Vec::new();
         for entry in table.iter()? {
             let (mac, json) = entry?;
@@ -158,7 +168,8 @@ impl Embedded {
     }
 
     fn read_events(&self, mac: u64) -> Result<Vec<Vec<u8>>, redb::Error> {
-        let table = self.database.begin_read()?.open_table(EVENTS)?;
+        let database = self.database.in_use();
+        let table = database.begin_read()?.open_table(EVENTS)?;
         let mut documents = Vec::new();
         for entry in table.range((mac, 0)..=(mac, u64::MAX))? {
             documents.push(entry?.1.value().to_vec());
@@ -203,6 +214,21 @@ mod tests {
             [one.machine.clone(), two.machine]
         );
         assert_eq!(store.timeline(one.machine.mac).unwrap(), one.records);
+    }
+
+    #[test]
+    fn a_closed_store_can_be_opened_again_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = Embedded::open(dir.path()).unwrap();
+        old.commit(&[change(1, 1..=1)]).unwrap();
+        old.close();
+        let new = Embedded::open(dir.path()).unwrap();
+        assert_eq!(new.machines().unwrap().len(), 1);
+        let late = old.commit(&[change(1, 2..=2)]).unwrap_err();
+        assert!(
+            matches!(&late, StoreError::Transaction(source) if matches!(**source, redb::Error::DatabaseClosed)),
+            "{late:?}"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{ReadableTable, TableDefinition};
 
 use super::{StoreError, database};
 use crate::dhcp::LeaseRecord;
@@ -19,12 +19,15 @@ pub trait LeaseStore: Send + Sync + std::fmt::Debug {
 
     /// Makes all records durable, or none; of two about one address the later one stays.
     fn commit(&self, records: &[LeaseRecord]) -> Result<(), StoreError>;
+
+    /// Lets another process have it; whatever is asked for later fails.
+    fn close(&self) {}
 }
 
 /// A store in the state directory.
 #[derive(Debug)]
 pub struct Leases {
-    database: Database,
+    database: database::Closable,
 }
 
 impl Leases {
@@ -39,7 +42,8 @@ impl Leases {
     }
 
     fn read(&self) -> Result<Vec<(u32, Vec<u8>)>, redb::Error> {
-        let table = self.database.begin_read()?.open_table(LEASES)?;
+        let database = self.database.in_use();
+        let table = database.begin_read()?.open_table(LEASES)?;
         let mut documents = Vec::new();
         for entry in table.iter()? {
             let (address, json) = entry?;
@@ -49,7 +53,8 @@ impl Leases {
     }
 
     fn write(&self, documents: &[(u32, Vec<u8>)]) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
+        let database = self.database.in_use();
+        let transaction = database.begin_write()?;
         {
             let mut leases = transaction.open_table(LEASES)?;
             for (address, json) in documents {
@@ -86,7 +91,14 @@ impl LeaseStore for Leases {
             }),
         };
         let documents = records.iter().map(write).collect::<Result<Vec<_>, _>>()?;
-        self.write(&documents).map_err(failed)
+        let written = self.write(&documents);
+        written
+            .inspect_err(|_| self.database.has_failed())
+            .map_err(failed)
+    }
+
+    fn close(&self) {
+        self.database.close();
     }
 }
 

@@ -8,6 +8,7 @@ mod database;
 mod embedded;
 mod etcd;
 mod leases;
+mod state_file;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::machine::{Machine, Orders, Record};
 pub use embedded::Embedded;
 pub use etcd::{AddressError, Etcd, EtcdAddress, EtcdError, EtcdSettings};
 pub use leases::{LeaseStore, Leases};
+pub(crate) use state_file::{Readers, replace};
 
 /// How many events are kept for each machine; older ones go.
 pub const TIMELINE_EVENTS: u64 = 1000;
@@ -148,6 +150,9 @@ pub trait MachineStore: Send + Sync + std::fmt::Debug {
     fn is_reachable(&self) -> bool {
         true
     }
+
+    /// Lets another process have it, if only one can; whatever is asked for later may fail.
+    fn close(&self) {}
 }
 
 /// Why the store failed.
@@ -199,4 +204,11 @@ pub enum StoreError {
     /// Written by a newer program.
     #[error("the state has format {0}; this program knows up to {max}", max = database::FORMAT)]
     Newer(u64),
+}
+
+impl StoreError {
+    /// Whether another process has the file open.
+    pub fn is_open_elsewhere(&self) -> bool {
+        matches!(self, Self::Open { source, .. } if matches!(**source, redb::Error::DatabaseAlreadyOpen))
+    }
 }

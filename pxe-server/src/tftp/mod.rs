@@ -3,7 +3,8 @@
 //!
 //! `packet` is the wire, `negotiate` the options, `transfer` one transfer as a state machine
 //! without socket or clock, `rtt` its timer; `files` is what is sent, `site` what names of a site
-//! mean, `server` moves the packets. Why this is not a crate: docs/src/adr/0004-tftp.md.
+//! mean, `server` moves the packets, `trace` keeps some of them. Why this is not a crate:
+//! docs/src/adr/0004-tftp.md.
 
 mod files;
 mod negotiate;
@@ -11,6 +12,7 @@ mod packet;
 mod rtt;
 mod server;
 mod site;
+mod trace;
 mod transfer;
 
 pub use files::{Asker, Content, FileSource, OpenError, Opened, Opening};

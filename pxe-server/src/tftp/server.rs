@@ -8,29 +8,39 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::net::{Arrival, NetError, PacketSocket};
+use crate::limit::{Asked, Limiter};
+use crate::net::{Arrival, PacketPort, PacketSocket};
 use crate::tftp::files::to_netascii;
+use crate::tftp::trace::Trace;
 use crate::tftp::transfer::low_16;
 use crate::tftp::{
     Action, Asker, Content, ErrorCode, FileSource, Limits, Mode, Negotiated, OpenError, Opened,
     Outcome, ReadRequest, RequestError, Transfer, data, error, negotiate, oack,
 };
+use crate::trace::Recorder;
 
 /// Transfers that run at once; a request beyond that is dropped, and its client asks again.
 const MAX_TRANSFERS: usize = 4096;
 /// Largest file that is converted to netascii, in memory.
 const MAX_NETASCII: u64 = 1024 * 1024;
+/// What a client is told when its file cannot be read.
+const UNREADABLE: &str = "the server cannot read this file";
 /// Requests and acknowledgements are far smaller.
 const MAX_PACKET: usize = 1024;
 
-/// The server, bound.
+/// The server on its port.
 #[derive(Debug)]
 pub struct TftpServer {
     socket: PacketSocket,
     files: Arc<dyn FileSource>,
     limits: Limits,
+    limiter: Arc<Limiter>,
+    recorder: Recorder,
+    port: u16,
     running: Arc<Running>,
 }
 
@@ -58,31 +68,36 @@ impl Drop for Registered {
 }
 
 impl TftpServer {
-    /// Binds the request port.
-    pub fn bind(
-        port: u16,
-        interfaces: &[String],
+    /// Serves `files` on `port`, in the runtime that this is called from.
+    pub fn new(
+        port: PacketPort,
         files: Arc<dyn FileSource>,
-    ) -> Result<Self, NetError> {
-        let socket = PacketSocket::bind("TFTP", port, interfaces)?;
+        limiter: Arc<Limiter>,
+        recorder: Recorder,
+    ) -> io::Result<Self> {
         Ok(Self {
-            socket,
+            port: port.port()?,
+            socket: port.open()?,
             files,
             limits: Limits::default(),
+            limiter,
+            recorder,
             running: Arc::default(),
         })
     }
 
-    /// The request port.
-    pub fn port(&self) -> io::Result<u16> {
-        self.socket.port()
-    }
-
-    /// Serves until dropped.
-    pub async fn run(self) {
+    /// Serves until `stop` becomes true, and from then on until the transfers under way have ended.
+    /// Dropping the future ends those, too.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mut transfers = JoinSet::new();
         let mut buffer = [0u8; MAX_PACKET];
         loop {
-            let arrival = match self.socket.receive(&mut buffer).await {
+            let received = tokio::select! {
+                received = self.socket.receive(&mut buffer) => received,
+                Some(_) = transfers.join_next() => continue,
+                () = async { drop(stop.wait_for(|stop| *stop).await) } => break,
+            };
+            let arrival = match received {
                 Ok(arrival) => arrival,
                 Err(error) => {
                     tracing::warn!(%error, "receiving a TFTP request");
@@ -92,46 +107,69 @@ impl TftpServer {
             };
             let refusal = buffer
                 .get(..arrival.length)
-                .and_then(|packet| self.request(packet, &arrival));
+                .and_then(|packet| self.request(packet, &arrival, &mut transfers));
             if let Some(refusal) = refusal
                 && let Err(error) = self.socket.send(&refusal, arrival.from, &arrival).await
             {
                 tracing::debug!(%error, to = %arrival.from, "sending a TFTP error");
             }
         }
+        drop(self.socket);
+        while transfers.join_next().await.is_some() {}
     }
 
     /// Starts a transfer, or gives the ERROR packet that refuses it.
-    fn request(&self, packet: &[u8], arrival: &Arrival) -> Option<Vec<u8>> {
+    fn request(
+        &self,
+        packet: &[u8],
+        arrival: &Arrival,
+        transfers: &mut JoinSet<()>,
+    ) -> Option<Vec<u8>> {
         let from = arrival.from;
         let request = match ReadRequest::parse(packet) {
             Ok(request) => request,
             Err(reason) => {
                 tracing::debug!(%from, %reason, "TFTP packet refused");
-                return match reason {
-                    RequestError::Write => Some(error(
-                        ErrorCode::AccessViolation,
-                        "this server is read-only",
-                    )),
-                    RequestError::Mode => Some(error(
-                        ErrorCode::IllegalOperation,
-                        "modes are octet and netascii",
-                    )),
-                    RequestError::Malformed => None,
-                };
+                return no_request(&reason);
             }
         };
+        let machine = request.file.split('/').find_map(|part| part.parse().ok());
+        let asked = self.limiter.ask(Asked::Tftp, machine, Some(*from.ip()));
+        if asked.is_err() {
+            tracing::debug!(%from, "asks too often");
+            return None;
+        }
         let registered = Registered::new(&self.running, from)?;
         let (files, limits) = (self.files.clone(), self.limits);
+        let ours = SocketAddr::from((arrival.local, self.port));
+        // Who looks at captures need not have tickets.
+        let whose = machine.filter(|_| !request.file.contains("ticket="));
+        let trace = Trace::new(&self.recorder, whose, from);
+        trace.received(ours, packet, None);
         let asker = Asker {
             local: arrival.local,
             peer: *from.ip(),
         };
-        tokio::spawn(async move {
+        transfers.spawn(async move {
             let _registered = registered;
-            serve(&*files, &request, from, asker, limits).await;
+            serve(&*files, &request, asker, limits, &trace).await;
         });
         None
+    }
+}
+
+/// The ERROR packet for what is no request to read.
+fn no_request(reason: &RequestError) -> Option<Vec<u8>> {
+    match reason {
+        RequestError::Write => Some(error(
+            ErrorCode::AccessViolation,
+            "this server is read-only",
+        )),
+        RequestError::Mode => Some(error(
+            ErrorCode::IllegalOperation,
+            "modes are octet and netascii",
+        )),
+        RequestError::Malformed => None,
     }
 }
 
@@ -139,23 +177,25 @@ impl TftpServer {
 async fn serve(
     files: &dyn FileSource,
     request: &ReadRequest,
-    from: SocketAddrV4,
     asker: Asker,
     limits: Limits,
+    trace: &Trace,
 ) {
+    let from = trace.client();
     let local = SocketAddr::from((asker.local, 0));
     let opened = files.open(&request.file, asker).await;
     let opened = match opened.and_then(|opened| in_mode(opened, request.mode)) {
         Ok(opened) => opened,
         Err(reason) => {
-            if let Err(error) = refuse(local, from, &refusal(&request.file, from, &reason)).await {
+            let packet = refusal(&request.file, from, &reason);
+            if let Err(error) = refuse(local, trace, &packet).await {
                 tracing::debug!(%error, to = %from, "sending a TFTP error");
             }
             return;
         }
     };
     let terms = negotiate(&request.options, opened.content.size(), limits);
-    let outcome = send_file(local, from, &terms, &opened.content).await;
+    let outcome = send_file(local, &terms, &opened.content, trace).await;
     report(&request.file, from, &opened.content, outcome.as_ref());
     if let (Ok(Outcome::Complete), Some((mac, event))) = (outcome, opened.note) {
         files.arrived(mac, event);
@@ -177,14 +217,15 @@ fn refusal(file: &str, from: SocketAddrV4, reason: &OpenError) -> Vec<u8> {
         }
         OpenError::Unreadable(_) => {
             tracing::error!(%from, file, error = reason as &dyn std::error::Error, "TFTP file not served");
-            error(ErrorCode::NotDefined, "the server cannot read this file")
+            error(ErrorCode::NotDefined, UNREADABLE)
         }
     }
 }
 
-async fn refuse(local: SocketAddr, client: SocketAddrV4, packet: &[u8]) -> io::Result<()> {
+async fn refuse(local: SocketAddr, trace: &Trace, packet: &[u8]) -> io::Result<()> {
     let socket = UdpSocket::bind(local).await?;
-    socket.send_to(packet, client).await.map(|_| ())
+    trace.sent(socket.local_addr()?, packet);
+    socket.send_to(packet, trace.client()).await.map(|_| ())
 }
 
 fn in_mode(opened: Opened, mode: Mode) -> Result<Opened, OpenError> {
@@ -228,43 +269,52 @@ fn report(file: &str, to: SocketAddrV4, content: &Content, outcome: Result<&Outc
 /// Drives one [`Transfer`] to its end.
 async fn send_file(
     local: SocketAddr,
-    client: SocketAddrV4,
     terms: &Negotiated,
     content: &Content,
+    trace: &Trace,
 ) -> io::Result<Outcome> {
     let socket = UdpSocket::bind(local).await?;
-    socket.connect(SocketAddr::from(client)).await?;
+    socket.connect(SocketAddr::from(trace.client())).await?;
     let start = Instant::now();
     let (mut transfer, mut action) = Transfer::start(terms, content.size(), Duration::ZERO);
-    let mut buffer = [0u8; MAX_PACKET];
+    let (mut buffer, mut received) = ([0u8; MAX_PACKET], 0);
+    let ours = socket.local_addr()?;
     loop {
         match action {
             Action::Wait => {}
-            Action::SendOack => send(&socket, &oack(&terms.accepted)).await?,
+            Action::SendOack => {
+                let packet = oack(&terms.accepted);
+                trace.sent(ours, &packet);
+                send(&socket, &packet).await?;
+            }
             Action::SendBlocks { first, count } => {
                 for block in first..first + u64::from(count) {
                     let offset = (block - 1) * u64::from(terms.block_size);
                     let contents = match content.read(offset, terms.block_size) {
                         Ok(contents) => contents,
                         Err(reason) => {
-                            send(
-                                &socket,
-                                &error(ErrorCode::NotDefined, "the server cannot read this file"),
-                            )
-                            .await?;
+                            let refusal = error(ErrorCode::NotDefined, UNREADABLE);
+                            trace.sent(ours, &refusal);
+                            send(&socket, &refusal).await?;
                             return Err(reason);
                         }
                     };
                     send(&socket, &data(low_16(block), &contents)).await?;
                 }
             }
-            Action::Finish(outcome) => return Ok(outcome),
+            Action::Finish(outcome) => {
+                let last = buffer.get(..received).unwrap_or_default();
+                let told = format!("{outcome:?}: {} bytes in all", content.size());
+                trace.received(ours, last, Some(told));
+                return Ok(outcome);
+            }
         }
         action =
             match tokio::time::timeout_at(start + transfer.deadline(), socket.recv(&mut buffer))
                 .await
             {
                 Ok(Ok(length)) => {
+                    received = length;
                     transfer.on_packet(buffer.get(..length).unwrap_or_default(), start.elapsed())
                 }
                 // An ICMP error of an earlier packet: a client that restarts may be back in time.

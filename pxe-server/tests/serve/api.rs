@@ -80,6 +80,48 @@ fn tokens_let_in_by_their_roles_and_no_longer_than_they_are_there() {
 }
 
 #[test]
+fn tokens_are_made_and_taken_back_by_admins_only() {
+    let dir = site_dir();
+    let server = Server::start(dir.path());
+    let make = |token: &str, name: &str, role: &str| {
+        let body = format!(r#"{{"name":"{name}","role":"{role}"}}"#);
+        let (status, text) = ask(&server, Method::POST, "api/v1/tokens", token, &body);
+        let made: Value = serde_json::from_str(&text).unwrap_or_default();
+        (status, made["token"].as_str().unwrap_or(&text).to_owned())
+    };
+    // Nobody has one yet, and this is the server's own machine.
+    let (status, admin) = make("", "root", "admin");
+    assert_eq!(status, 200);
+    let (_, operator) = make(&admin, "ci", "operator");
+    let want = "this takes the role `admin`; you have `operator`\n";
+    assert_eq!(make(&operator, "more", "viewer"), (403, want.to_owned()));
+    let want = "a token cannot be called `ci`: there is one of that name\n";
+    assert_eq!(make(&admin, "ci", "viewer"), (409, want.to_owned()));
+    assert_eq!(
+        make(&admin, "x", "king"),
+        (400, "roles are viewer, operator and admin\n".to_owned())
+    );
+    let list = || ask(&server, Method::GET, "api/v1/tokens", &admin, "").1;
+    let both = r#"{"tokens":[{"name":"root","role":"admin"},{"name":"ci","role":"operator"}]}"#;
+    assert_eq!(list(), both);
+    let revoke = |name: &str| {
+        let path = format!("api/v1/tokens/{name}");
+        ask(&server, Method::DELETE, &path, &admin, "").0
+    };
+    assert_eq!((revoke("ci"), revoke("ci")), (204, 404));
+    assert_eq!(
+        ask(&server, Method::GET, "api/v1/site", &operator, "").0,
+        401
+    );
+    assert_eq!(list(), r#"{"tokens":[{"name":"root","role":"admin"}]}"#);
+    assert_eq!(
+        token(dir.path(), &["list"]).trim(),
+        "admin     root",
+        "as the command says"
+    );
+}
+
+#[test]
 fn a_page_of_somebody_else_gets_nothing_from_a_browser_on_this_machine() {
     let dir = site_dir();
     let server = Server::start(dir.path());
@@ -252,20 +294,30 @@ fn the_document_describes_what_is_answered() {
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
     assert!(paths.len() >= 9, "{paths:?}");
+    let mut token = String::new();
     for (path, operations) in paths {
         let path = path.trim_start_matches('/').replace("{mac}", MAC);
+        let path = path
+            .replace("{profile}", "worker")
+            .replace("{name}", "nobody");
         for (method, operation) in operations.as_object().unwrap() {
             if path.ends_with("events") {
                 continue;
             }
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-            let (status, text) = ask(
-                &server,
-                method.clone(),
-                &path,
-                "",
-                r#"{"profile":"worker"}"#,
-            );
+            let body = match path.as_str() {
+                "api/v1/tokens" => r#"{"name":"a","role":"admin"}"#,
+                _ => r#"{"profile":"worker"}"#,
+            };
+            let (status, text) = ask(&server, method.clone(), &path, &token, body);
+            assert!(![401, 403].contains(&status), "{method} {path}: {text}");
+            // From the first token on, everybody needs one.
+            if let Some(made) = serde_json::from_str::<Value>(&text)
+                .ok()
+                .and_then(|made| made["token"].as_str().map(str::to_owned))
+            {
+                token = made;
+            }
             let answers = operation["responses"].as_object().unwrap();
             assert!(
                 answers.contains_key(&status.to_string()),

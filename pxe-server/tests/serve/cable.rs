@@ -85,6 +85,11 @@ impl Cable {
         self.client.command(program)
     }
 
+    /// A command on the server's host.
+    pub(crate) fn host(&self, program: &str) -> Command {
+        self.server.command(program)
+    }
+
     /// The server for the site in `dir`, once it is ready.
     pub(crate) fn serve(&self, dir: &Path) -> Serving {
         let mut command = self.server.command(env!("CARGO_BIN_EXE_pxe-server"));
@@ -102,6 +107,7 @@ impl Cable {
         let ready = ready.expect("the server is ready");
         assert!(ready.contains("ready: DHCP 67 and 4011"), "{ready}");
         let log = std::thread::spawn(move || lines.map_while(Result::ok).collect());
+        let log = Some(log);
         Serving { child, log }
     }
 }
@@ -109,15 +115,28 @@ impl Cable {
 /// A running server on its end of the cable.
 pub(crate) struct Serving {
     child: Child,
-    log: std::thread::JoinHandle<Vec<String>>,
+    log: Option<std::thread::JoinHandle<Vec<String>>>,
 }
 
 impl Serving {
+    /// SIGHUP: read the site again.
+    pub(crate) fn hang_up(&self) {
+        let pid = self.child.id().to_string();
+        done(Command::new("kill").args(["-HUP", &pid]));
+    }
+
     /// SIGKILL, and what it has logged.
     pub(crate) fn kill(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.log.join().unwrap()
+        self.log.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -1,9 +1,11 @@
 //! The server killed without warning: what it has acknowledged is there afterwards.
 
+use std::ffi::OsStr;
+
 use embed::report::Event;
 
 use crate::fixture::site_dir;
-use crate::process::{Server, ticket_in};
+use crate::process::{Server, enlarge_rootfs, ticket_in};
 
 #[test]
 fn what_was_acknowledged_survives_a_kill_and_the_ticket_stays_used() {
@@ -95,15 +97,8 @@ fn twenty_machines_and_kills_between_their_reports_lose_no_acknowledged_event() 
 #[test]
 fn a_download_that_nobody_reads_does_not_keep_the_server_from_stopping() {
     let dir = site_dir();
-    let manifest = dir.path().join("media/manifest.json");
-    let text = std::fs::read_to_string(&manifest).unwrap();
-    std::fs::write(&manifest, text.replace("100000", "300000000")).unwrap();
-    let rootfs = std::fs::File::options()
-        .write(true)
-        .open(dir.path().join("media/rootfs.img"))
-        .unwrap();
-    rootfs.set_len(300_000_000).unwrap();
-    let server = Server::start(dir.path());
+    enlarge_rootfs(dir.path(), 300_000_000);
+    let server = Server::start_for_site(dir.path(), &["--drain", "1"].map(OsStr::new));
     let ticket = ticket_in(&server.script());
     let download = server.get("assets/rootfs.img?mac=52-54-00-12-34-56");
     assert_eq!(server.report(&ticket, Event::Live, 1), 204);

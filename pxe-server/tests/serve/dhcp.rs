@@ -7,7 +7,7 @@ use crate::fixture::site_dir;
 use crate::process::Server;
 
 /// A UEFI client's packet from a client that has the address 127.0.0.1.
-fn uefi(message_type: u8, class: &[u8]) -> Vec<u8> {
+pub(crate) fn uefi(message_type: u8, class: &[u8]) -> Vec<u8> {
     let mut packet = vec![1, 1, 6, 0, 1, 2, 3, 4, 0, 0, 0, 0, 127, 0, 0, 1];
     packet.resize(28, 0);
     packet.extend_from_slice(&[0x52, 0x54, 0, 0x12, 0x34, 0x56]);
@@ -32,7 +32,7 @@ fn uefi(message_type: u8, class: &[u8]) -> Vec<u8> {
     packet
 }
 
-const PXE: &[u8] = b"PXEClient:Arch:00007:UNDI:003016";
+pub(crate) const PXE: &[u8] = b"PXEClient:Arch:00007:UNDI:003016";
 
 fn receive(socket: &UdpSocket) -> Vec<u8> {
     let mut buffer = [0; 1500];
@@ -86,7 +86,9 @@ fn a_uefi_client_is_offered_service_and_then_its_file_on_the_second_port() {
 #[test]
 fn a_thousand_discovers_are_all_answered() {
     let dir = site_dir();
-    let server = Server::start(dir.path());
+    // One machine asks for all of them.
+    let options = ["--machine-rate", "0"].map(std::ffi::OsStr::new);
+    let server = Server::start_for_site(dir.path(), &options);
     let socket = UdpSocket::bind(("127.0.0.1", server.dhcp + 1)).unwrap();
     socket
         .set_read_timeout(Some(Duration::from_secs(10)))

@@ -15,6 +15,8 @@ mod cable;
 #[cfg(test)]
 mod command;
 #[cfg(test)]
+mod confined;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod crash;
@@ -25,23 +27,33 @@ mod discovery;
 #[cfg(test)]
 mod etcd;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod grub;
+#[cfg(test)]
+mod handover;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
 mod lease;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod matchbox;
 #[cfg(test)]
 mod mirror;
+#[cfg(test)]
+mod pcap;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
 mod rollouts;
 #[cfg(test)]
 mod storm;
+#[cfg(test)]
+mod systemd;
 #[cfg(test)]
 mod tftp;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A running `pxe-server` on free ports, ended with the test.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::net::UdpSocket;
 use std::path::Path;
@@ -14,6 +15,8 @@ use reqwest::blocking::{Client, RequestBuilder, Response};
 use serde_json::Value;
 
 use crate::fixture::MAC;
+
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_pxe-server");
 
 pub(crate) struct Server {
     child: Child,
@@ -45,6 +48,23 @@ fn free_dhcp_port() -> u16 {
     panic!("no three free ports");
 }
 
+fn site_and(dir: &Path, options: &[&OsStr]) -> Vec<OsString> {
+    let site = ["--site".into(), dir.join("site").into()];
+    let options = options.iter().map(OsString::from);
+    site.into_iter().chain(options).collect()
+}
+
+/// Makes the site's root file system this large; what is added is zeros.
+pub(crate) fn enlarge_rootfs(dir: &Path, size: u64) {
+    let manifest = dir.join("media/manifest.json");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(&manifest, text.replace("100000", &size.to_string())).unwrap();
+    let rootfs = File::options()
+        .write(true)
+        .open(dir.join("media/rootfs.img"));
+    rootfs.unwrap().set_len(size).unwrap();
+}
+
 impl Server {
     /// Starts a server for the site in `dir` and waits until it is ready.
     pub(crate) fn start(dir: &Path) -> Self {
@@ -53,9 +73,20 @@ impl Server {
 
     /// The same with more options.
     pub(crate) fn start_for_site(dir: &Path, options: &[&OsStr]) -> Self {
-        let site = dir.join("site");
-        let site = ["--site".as_ref(), site.as_os_str()];
-        Self::start_with(dir, &[&site, options].concat(), &[])
+        Self::start_by(Command::new(PROGRAM), dir, options)
+    }
+
+    /// The same by a command that runs the program in some environment.
+    pub(crate) fn start_by(program: Command, dir: &Path, options: &[&OsStr]) -> Self {
+        let ports = [0, 0, free_dhcp_port()];
+        Self::launch(program, dir, &site_and(dir, options), ports)
+    }
+
+    /// Starts another server for the same site, state and ports, which waits until it can have them.
+    pub(crate) fn start_in_place_of(&self, dir: &Path) -> Self {
+        let source = site_and(dir, &["--wait", "600"].map(OsStr::new));
+        let ports = [self.http, self.tftp, self.dhcp];
+        Self::launch(Command::new(PROGRAM), dir, &source, ports)
     }
 
     /// Starts a server for the matchbox data in `dir`, without DHCP.
@@ -65,32 +96,20 @@ impl Server {
 
     /// The same in an environment with these variables.
     pub(crate) fn start_matchbox_in(dir: &Path, environment: &[(&str, &OsStr)]) -> Self {
-        let data = dir.join("data");
-        let source = [
-            "--dhcp".as_ref(),
-            "off".as_ref(),
-            "--matchbox".as_ref(),
-            data.as_os_str(),
-        ];
-        Self::start_with(dir, &source, environment)
+        let words = ["--dhcp", "off", "--matchbox"].map(OsString::from);
+        let source = [&words[..], &[dir.join("data").into()]].concat();
+        let mut program = Command::new(PROGRAM);
+        program.envs(environment.iter().copied());
+        Self::launch(program, dir, &source, [0, 0, free_dhcp_port()])
     }
 
-    fn start_with(dir: &Path, source: &[&OsStr], environment: &[(&str, &OsStr)]) -> Self {
-        let dhcp = free_dhcp_port();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pxe-server"))
-            .args([
-                "serve",
-                "--interface",
-                "lo",
-                "--http-port",
-                "0",
-                "--tftp-port",
-                "0",
-                "--dhcp-port",
-                &dhcp.to_string(),
-            ])
+    /// On these ports for HTTP, TFTP and DHCP; of the first two, 0 takes any.
+    fn launch(mut program: Command, dir: &Path, source: &[OsString], ports: [u16; 3]) -> Self {
+        let [http, tftp, dhcp] = ports.map(|port| port.to_string());
+        let mut child = program
+            .args(["serve", "--interface", "lo", "--http-port", &http])
+            .args(["--tftp-port", &tftp, "--dhcp-port", &dhcp])
             .args(source)
-            .envs(environment.iter().copied())
             .arg("--state")
             .arg(dir.join("state"))
             .stderr(Stdio::piped())
@@ -125,9 +144,13 @@ impl Server {
             api: number("api"),
             tftp: number("tftp").unwrap(),
             log,
-            dhcp,
+            dhcp: ports[2],
             client,
         }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it has logged so far.
@@ -172,7 +195,7 @@ impl Server {
 
     /// Memory that the server has, KiB.
     pub(crate) fn resident_kib(&self) -> u64 {
-        let status = format!("/proc/{}/status", self.child.id());
+        let status = format!("/proc/{}/status", self.pid());
         let status = std::fs::read_to_string(status).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let number = line.unwrap().split_whitespace().next().unwrap();
@@ -229,7 +252,7 @@ impl Server {
 
     /// Asks until `done`; what is noted asynchronously appears within moments.
     pub(crate) fn wait_for(&self, what: &str, done: impl Fn(&Self) -> bool) {
-        let give_up = Instant::now() + Duration::from_secs(20);
+        let give_up = Instant::now() + Duration::from_secs(120);
         while !done(self) {
             assert!(
                 Instant::now() < give_up,
@@ -246,6 +269,30 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// SIGTERM, which it has heard when its log says so.
+    pub(crate) fn ask_to_stop(&self) {
+        self.signal("-TERM");
+        self.wait_for_log("ports and state are free");
+    }
+
+    /// Waits until its log says this.
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        let give_up = Instant::now() + Duration::from_secs(120);
+        while !self.log().contains(text) {
+            assert!(
+                Instant::now() < give_up,
+                "waiting for {text}: {}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Its exit code, once it has ended.
+    pub(crate) fn end(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
     fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args([name, &pid]).status();
@@ -258,9 +305,9 @@ impl Server {
     }
 
     /// SIGTERM, and the exit code.
-    pub(crate) fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(self) -> Option<i32> {
         self.signal("-TERM");
-        self.child.wait().unwrap().code()
+        self.end()
     }
 }
 

@@ -150,6 +150,54 @@ fn a_new_version_is_not_stopped_by_the_failures_of_the_last_one() {
 }
 
 #[test]
+fn orders_are_given_over_the_api_by_who_has_a_token() {
+    let dir = site();
+    let server = Server::start(dir.path());
+    let order = |verb: &str, more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pxe-server"));
+        let url = server.url("");
+        command.args(["rollout", verb, "worker", "--server", &url]);
+        command.args(more).output().unwrap()
+    };
+    let paused = order("pause", &[]);
+    assert_eq!(
+        String::from_utf8(paused.stdout).unwrap(),
+        "worker is paused\n"
+    );
+    let text = "the rollout of its profile is paused";
+    assert!(script(&server, 1).contains(text), "from then on");
+    let tokens = ["token", "new", "--name", "a", "--role", "viewer", "--state"];
+    let mut make = Command::new(env!("CARGO_BIN_EXE_pxe-server"));
+    let viewer = make
+        .args(tokens)
+        .arg(dir.path().join("state"))
+        .output()
+        .unwrap();
+    let file = dir.path().join("viewer");
+    std::fs::write(&file, viewer.stdout).unwrap();
+    let said = |output: Output| String::from_utf8(output.stderr).unwrap();
+    assert!(said(order("resume", &[])).contains("401 Unauthorized: a token is needed"));
+    let refused = said(order("resume", &["--token-file", file.to_str().unwrap()]));
+    assert!(
+        refused.contains("this takes the role `operator`; you have `viewer`"),
+        "{refused}"
+    );
+    let tokens = [
+        "token", "new", "--name", "b", "--role", "operator", "--state",
+    ];
+    let mut make = Command::new(env!("CARGO_BIN_EXE_pxe-server"));
+    let operator = make
+        .args(tokens)
+        .arg(dir.path().join("state"))
+        .output()
+        .unwrap();
+    std::fs::write(&file, operator.stdout).unwrap();
+    let resumed = order("resume", &["--token-file", file.to_str().unwrap()]);
+    assert_eq!(resumed.status.code(), Some(0), "{}", said(resumed));
+    assert!(script(&server, 1).contains("INSTALLING"), "from then on");
+}
+
+#[test]
 fn orders_about_what_has_no_rollout_are_refused() {
     let dir = site_dir();
     for (profile, want) in [

@@ -6,9 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use pxe_server::limit::Limiter;
 use pxe_server::mac::MacAddr;
 use pxe_server::machine::Event;
+use pxe_server::net::PacketPort;
 use pxe_server::tftp::{Asker, Content, FileSource, OpenError, Opened, Opening, TftpServer};
+use pxe_server::trace::Recorder;
 use tftpd::{Client, ClientConfig};
 
 use crate::fixture::site_dir;
@@ -50,9 +53,19 @@ fn serve_sizes() -> (tokio::runtime::Runtime, u16) {
         .build()
         .unwrap();
     let port = runtime.block_on(async {
-        let server = TftpServer::bind(0, &["lo".to_owned()], Arc::new(Sizes)).unwrap();
-        let port = server.port().unwrap();
-        tokio::spawn(server.run());
+        let bound = PacketPort::bind("TFTP", 0, &["lo".to_owned()]).unwrap();
+        let port = bound.port().unwrap();
+        let server = TftpServer::new(
+            bound,
+            Arc::new(Sizes),
+            Arc::new(Limiter::new(0)),
+            Recorder::default(),
+        )
+        .unwrap();
+        tokio::spawn(async move {
+            let (_stop, stopped) = tokio::sync::watch::channel(false);
+            server.run(stopped).await;
+        });
         port
     });
     (runtime, port)

@@ -67,7 +67,15 @@ impl Server {
 
     fn ours(source: &str, directory: &Path, state: &Path) -> Result<Self> {
         let mut child = Command::new(program("pxe-server")?)
-            .args(["serve", "--dhcp", "off", "--interface", "lo"])
+            .args([
+                "serve",
+                "--dhcp",
+                "off",
+                "--interface",
+                "lo",
+                "--machine-rate",
+                "0",
+            ])
             .args(["--http-port", "0", "--tftp-port", "0", source])
             .arg(directory)
             .arg("--state")

@@ -1,8 +1,9 @@
 //! Makes leases durable, and only then lets their acknowledgements go: a thread that writes what
 //! has gathered as one transaction, so that a storm costs one fsync for many.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use tokio::sync::mpsc;
 
@@ -31,21 +32,54 @@ struct Entry {
     then: Option<Outgoing>,
 }
 
-/// The way to the thread; it ends when this is dropped and everything is written.
+/// The way to the thread, which ends when this is finished or dropped and everything is written.
 #[derive(Debug)]
-pub(super) struct Keeper(SyncSender<Entry>);
+pub(super) struct Keeper {
+    running: Mutex<Option<Running>>,
+    store: Arc<dyn LeaseStore>,
+}
+
+#[derive(Debug)]
+struct Running {
+    queue: SyncSender<Entry>,
+    thread: JoinHandle<()>,
+}
 
 impl Keeper {
     /// Starts the thread. Answers come out at `done` once their leases are durable.
     pub(super) fn start(store: Arc<dyn LeaseStore>, done: mpsc::Sender<Outgoing>) -> Self {
-        let (sender, entries) = sync_channel(QUEUE);
-        std::thread::spawn(move || run(&entries, store.as_ref(), &done));
-        Self(sender)
+        let (queue, entries) = sync_channel(QUEUE);
+        let kept = store.clone();
+        let thread = std::thread::spawn(move || run(&entries, kept.as_ref(), &done));
+        Self {
+            running: Mutex::new(Some(Running { queue, thread })),
+            store,
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes a record, and lets `then` go after that. False if too much waits already.
     pub(super) fn keep(&self, record: LeaseRecord, then: Option<Outgoing>) -> bool {
-        self.0.try_send(Entry { record, then }).is_ok()
+        let running = self.running();
+        let entry = Entry { record, then };
+        running
+            .as_ref()
+            .is_some_and(|running| running.queue.try_send(entry).is_ok())
+    }
+
+    /// Writes what is queued, and lets another process have the store. Blocks until then.
+    pub(super) fn finish(&self) {
+        let running = self.running().take();
+        if let Some(Running { queue, thread }) = running {
+            drop(queue);
+            if thread.join().is_err() {
+                tracing::error!("the thread that writes leases has panicked");
+            }
+        }
+        self.store.close();
     }
 }
 
@@ -65,9 +99,8 @@ fn run(entries: &Receiver<Entry>, store: &dyn LeaseStore, done: &mpsc::Sender<Ou
             continue;
         }
         for answer in answers {
-            if done.blocking_send(answer).is_err() {
-                return;
-            }
+            // Nobody sends answers any more when the server goes down; what is queued is written.
+            let _ = done.blocking_send(answer);
         }
     }
 }

@@ -20,6 +20,7 @@ mod table;
 pub use binding::{Binding, Holder, LeaseRecord, Moment};
 pub use decide::NoLease;
 pub use keeper::Outgoing;
+pub use probe::EchoSocket;
 pub use server::LeaseServer;
 pub(super) use server::{Handled, Place};
 pub use subnet::{Range, Reservation, Subnet, SubnetError, SubnetParts, Subnets};

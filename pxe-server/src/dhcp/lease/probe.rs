@@ -22,7 +22,22 @@ const MARK: [u8; 8] = *b"dhcp?ask";
 
 type Waiting = Arc<Mutex<HashMap<Ipv4Addr, oneshot::Sender<()>>>>;
 
-/// A socket for echoes.
+/// A socket for echoes, opened and not used yet.
+#[derive(Debug)]
+pub struct EchoSocket(Socket);
+
+impl EchoSocket {
+    /// Opens it: one for echoes only where the kernel allows it, a raw one otherwise.
+    pub fn open() -> io::Result<Self> {
+        let echo_only = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::ICMPV4));
+        let socket =
+            echo_only.or_else(|_| Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)))?;
+        socket.set_nonblocking(true)?;
+        Ok(Self(socket))
+    }
+}
+
+/// Asks by echoes.
 #[derive(Debug)]
 pub(super) struct Probe {
     socket: Arc<UdpSocket>,
@@ -31,12 +46,8 @@ pub(super) struct Probe {
 }
 
 impl Probe {
-    /// Opens the socket: one for echoes only where the kernel allows it, a raw one otherwise.
-    pub(super) fn open() -> io::Result<Self> {
-        let echo_only = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::ICMPV4));
-        let socket =
-            echo_only.or_else(|_| Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)))?;
-        socket.set_nonblocking(true)?;
+    /// Begins to use the socket, in the runtime that this is called from.
+    pub(super) fn new(EchoSocket(socket): EchoSocket) -> io::Result<Self> {
         let socket = Arc::new(UdpSocket::from_std(socket.into())?);
         let waiting = Waiting::default();
         let listener = tokio::spawn(listen(socket.clone(), waiting.clone()));

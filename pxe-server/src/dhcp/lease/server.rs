@@ -13,7 +13,7 @@ use super::answer::{Leased, Terms, accept, refuse};
 use super::clock::LeaseClock;
 use super::decide::{NoLease, Verdict, decide, offer};
 use super::keeper::{Keeper, Outgoing};
-use super::probe::Probe;
+use super::probe::{EchoSocket, Probe};
 use super::request::LeaseRequest;
 use super::table::{SubnetState, Table};
 use super::{LeaseRecord, Moment, Subnets};
@@ -61,12 +61,14 @@ pub struct LeaseServer {
 
 impl LeaseServer {
     /// Takes up the leases that `store` keeps. Answers that could not go at once come out of the
-    /// channel.
+    /// channel. Addresses are probed through `echo`, in the runtime that this is called from.
     pub fn start(
         store: Arc<dyn LeaseStore>,
         subnets: Arc<Subnets>,
+        echo: io::Result<EchoSocket>,
     ) -> Result<(Arc<Self>, mpsc::Receiver<Outgoing>), StoreError> {
-        let probe = Probe::open()
+        let probe = echo
+            .and_then(Probe::new)
             .inspect_err(|error: &io::Error| {
                 tracing::warn!(%error, "addresses are offered without a look whether they are in use");
             })
@@ -95,6 +97,12 @@ impl LeaseServer {
 
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Acknowledges nothing any more, writes what is queued, and lets another process have the
+    /// leases. Blocks until then.
+    pub fn finish(&self) {
+        self.keeper.finish();
     }
 
     /// How each subnet is filled.

@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use axum::Router;
 use nix::sys::resource::{Resource, getrlimit};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -30,7 +31,7 @@ use conversation::Conversation;
 /// Connections at once, where the limit of open files allows them.
 const CONNECTIONS: u64 = 16_384;
 /// Connections that the kernel may have finished and we not taken yet.
-const BACKLOG: u32 = 4096;
+const BACKLOG: i32 = 4096;
 /// How often idle connections are closed to make room.
 const MAKE_ROOM: Duration = Duration::from_secs(1);
 
@@ -45,10 +46,10 @@ enum Phase {
     Stopping,
 }
 
-/// A listener for HTTP connections.
+/// A listener for HTTP connections, bound; no runtime is needed for it yet.
 #[derive(Debug)]
 pub(super) struct Front {
-    listener: TcpListener,
+    listener: std::net::TcpListener,
     limit: usize,
     secure: Option<Secure>,
 }
@@ -70,14 +71,14 @@ impl Front {
             address,
             source,
         };
-        let listen = || {
-            let socket = match address {
-                SocketAddr::V4(_) => TcpSocket::new_v4()?,
-                SocketAddr::V6(_) => TcpSocket::new_v6()?,
-            };
-            socket.set_reuseaddr(true)?;
-            socket.bind(address)?;
-            socket.listen(BACKLOG)
+        let listen = || -> io::Result<std::net::TcpListener> {
+            let domain = Domain::for_address(address);
+            let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+            socket.set_reuse_address(true)?;
+            socket.set_nonblocking(true)?;
+            socket.bind(&address.into())?;
+            socket.listen(BACKLOG)?;
+            Ok(socket.into())
         };
         Ok(Self {
             listener: listen().map_err(failed)?,
@@ -99,6 +100,13 @@ impl Front {
             limit,
             secure,
         } = self;
+        let listener = match TcpListener::from_std(listener) {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::error!(%error, "a port is not served");
+                return;
+            }
+        };
         let (phase, _) = watch::channel(Phase::Serving);
         let mut connections = JoinSet::new();
         loop {

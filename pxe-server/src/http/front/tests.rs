@@ -309,7 +309,8 @@ async fn a_client_that_takes_nothing_is_left() {
     let mut client = TcpStream::connect(front.listener.local_addr().unwrap())
         .await
         .unwrap();
-    let (mut stream, _) = front.listener.accept().await.unwrap();
+    let listener = tokio::net::TcpListener::from_std(front.listener).unwrap();
+    let (mut stream, _) = listener.accept().await.unwrap();
     client.write_all(b"x").await.unwrap();
     let response = Response::new(Body::from(vec![0; SIZE]));
     let manner = send::Manner {

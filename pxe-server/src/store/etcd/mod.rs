@@ -109,6 +109,10 @@ impl Etcd {
 }
 
 impl MachineStore for Etcd {
+    fn close(&self) {
+        self.room.last_known.close();
+    }
+
     fn load(&self) -> Result<Snapshot, StoreError> {
         if self.is_reachable() {
             match self.wait(self.room.snapshot()) {

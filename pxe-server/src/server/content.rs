@@ -1,0 +1,161 @@
+//! What is served, a site or matchbox data: read at the start, kept up to date, and made into the
+//! HTTP side.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::polling::{watch_builds, watch_site};
+use super::{ServeError, Settings, Source};
+use crate::confine::{ConfineError, Reach};
+use crate::dhcp::LeaseServer;
+use crate::http::{
+    self, Access, App, BootPrograms, Followers, MatchboxData, Routes, Signatures, TokenBook,
+};
+use crate::limit::Limiter;
+use crate::machine::Registry;
+use crate::matchbox::Book;
+use crate::provision::{Issued, Provisioner};
+use crate::site::{CurrentSite, FirstStages, Watch};
+use crate::trace::Recorder;
+
+/// What is served, opened.
+#[derive(Debug)]
+pub(super) enum Content {
+    Site(CurrentSite, Issued, Box<Watch>),
+    Matchbox(MatchboxData),
+}
+
+impl Content {
+    /// Reads it for the first time.
+    pub(super) fn open(source: &Source) -> Result<Self, ServeError> {
+        match source {
+            Source::Site(dir) => {
+                let path = dir.clone();
+                let refused = |source| ServeError::Site { path, source };
+                let (site, watch) = Watch::begin(dir).map_err(refused)?;
+                for warning in &site.get().warnings {
+                    tracing::warn!("{warning}");
+                }
+                Ok(Self::Site(site, Issued::default(), Box::new(watch)))
+            }
+            Source::Matchbox { dir, key } => {
+                let book = Book::open(dir).map_err(|source| ServeError::Matchbox {
+                    path: dir.clone(),
+                    source,
+                })?;
+                let path = key.as_ref().map(|key| key.path.clone());
+                let refused = |source| ServeError::Key {
+                    path: path.unwrap_or_default(),
+                    source,
+                };
+                let signatures = Signatures::by(key.as_ref()).map_err(refused)?;
+                Ok(Self::Matchbox(MatchboxData {
+                    book: Arc::new(book),
+                    signatures,
+                }))
+            }
+        }
+    }
+
+    /// The site, if one is served.
+    pub(super) fn site(&self) -> Option<CurrentSite> {
+        match self {
+            Self::Site(site, ..) => Some(site.clone()),
+            Self::Matchbox(_) => None,
+        }
+    }
+
+    /// The boot programs.
+    pub(super) fn first_stages(&self) -> FirstStages {
+        match self {
+            Self::Site(site, ..) => FirstStages::Site(site.clone()),
+            Self::Matchbox(_) => FirstStages::packaged(),
+        }
+    }
+
+    /// Who decides what machines are given, where that is not matchbox's data alone.
+    pub(super) fn provisioner(&self, registry: &Registry) -> Option<Provisioner> {
+        match self {
+            Self::Site(site, issued, _) => {
+                let (site, registry) = (site.clone(), registry.clone());
+                Some(Provisioner::new(site, registry, issued.clone()))
+            }
+            Self::Matchbox(_) => None,
+        }
+    }
+
+    /// The HTTP side, with what keeps it up to date among the tasks.
+    pub(super) fn router(
+        self,
+        registry: &Registry,
+        leases: Option<Arc<LeaseServer>>,
+        limiter: Arc<Limiter>,
+        recorder: Recorder,
+        settings: &Settings,
+        tasks: &mut JoinSet<()>,
+    ) -> Routes {
+        let advertise = settings.advertise;
+        let programs = BootPrograms {
+            first_stages: self.first_stages(),
+            observer: registry.observer(),
+            advertise,
+        };
+        match self {
+            Self::Site(site, issued, watch) => {
+                tasks.spawn(watch_site(*watch));
+                tasks.spawn(watch_builds(site.clone(), registry.clone()));
+                let (Source::Site(dir) | Source::Matchbox { dir, .. }) = &settings.source;
+                let app = App {
+                    dir: dir.clone(),
+                    state: settings.state.clone(),
+                    tokens: TokenBook::new(&settings.state),
+                    followers: Followers::default(),
+                    provisioner: Provisioner::new(site.clone(), registry.clone(), issued),
+                    site,
+                    registry: registry.clone(),
+                    leases,
+                    limiter,
+                    recorder,
+                    advertise,
+                };
+                http::routes(app, programs, &Access::new(&settings.state))
+            }
+            Self::Matchbox(data) => http::matchbox_routes(data, programs, &limiter),
+        }
+    }
+
+    /// How many profiles there are.
+    pub(super) fn profiles(&self) -> usize {
+        match self {
+            Self::Site(site, ..) => site.get().profiles.len(),
+            Self::Matchbox(data) => data.book.library().profiles.len(),
+        }
+    }
+
+    /// The files that are served now and may be replaced.
+    pub(super) fn reach(&self, source: &Source) -> Result<Reach, ConfineError> {
+        let (Source::Site(dir) | Source::Matchbox { dir, .. }) = source;
+        let mut reach = Reach::default();
+        reach.read(dir)?;
+        if let Self::Site(site, ..) = self {
+            let site = site.get();
+            for path in site.directories().into_iter().chain(site.files()) {
+                reach.read(&path)?;
+            }
+        }
+        for directory in self.first_stages().get().programs.directories() {
+            if directory.is_dir() {
+                reach.read(directory)?;
+            }
+        }
+        Ok(reach)
+    }
+
+    /// Refuses from now on what is out of reach.
+    pub(super) fn keep_within(&self, reach: &Reach) {
+        if let Self::Site(site, ..) = self {
+            site.keep_within(reach.clone());
+        }
+    }
+}
