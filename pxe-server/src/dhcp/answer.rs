@@ -61,8 +61,14 @@ pub(super) struct Answer<'a> {
 impl Answer<'_> {
     /// The packet, padded to [`MIN_PACKET`] bytes.
     pub(super) fn encode(&self) -> Result<Vec<u8>, EncodeError> {
-        let mut message = reply_to(&self.request.envelope, self.message_type, self.server);
+        let envelope = &self.request.envelope;
+        let mut message = reply_to(envelope, self.message_type, self.server);
         message.set_siaddr(self.server);
+        if !envelope.giaddr.is_unspecified() {
+            // A relay sends to the address in the answer unless it is asked for a broadcast (RFC 1542
+            // section 4.1.2), and this answer leases none.
+            message.set_flags(Flags::from(envelope.flags).set_broadcast());
+        }
         let options = message.opts_mut();
         let class: &[u8] = if matches!(self.boot, BootInfo::HttpBoot { .. }) {
             HTTP_CLASS
