@@ -10,6 +10,7 @@ mod files;
 mod negotiate;
 mod packet;
 mod rtt;
+mod send;
 mod server;
 mod site;
 mod trace;
@@ -17,7 +18,7 @@ mod transfer;
 
 pub use files::{Asker, Content, FileSource, OpenError, Opened, Opening};
 pub use negotiate::{Limits, Negotiated, negotiate};
-pub use packet::{ClientPacket, ErrorCode, Mode, ReadRequest, RequestError, data, error, oack};
+pub use packet::{ClientPacket, ErrorCode, Mode, ReadRequest, RequestError, error, oack};
 pub use rtt::RoundTrip;
 pub use server::TftpServer;
 pub use site::BootFiles;

@@ -124,15 +124,6 @@ fn printable(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// DATA: block number and contents.
-pub fn data(block: u16, contents: &[u8]) -> Vec<u8> {
-    let mut packet = Vec::with_capacity(4 + contents.len());
-    packet.extend_from_slice(&[0, 3]);
-    packet.extend_from_slice(&block.to_be_bytes());
-    packet.extend_from_slice(contents);
-    packet
-}
-
 /// OACK: the accepted options.
 pub fn oack(options: &[(&str, String)]) -> Vec<u8> {
     let mut packet = vec![0, 6];

@@ -15,11 +15,11 @@ use tokio::time::Instant;
 use crate::limit::{Asked, Limiter};
 use crate::net::{Arrival, PacketPort, PacketSocket};
 use crate::tftp::files::to_netascii;
+use crate::tftp::send::{Blocks, SendError, send_packet};
 use crate::tftp::trace::Trace;
-use crate::tftp::transfer::low_16;
 use crate::tftp::{
     Action, Asker, Content, ErrorCode, FileSource, Limits, Mode, Negotiated, OpenError, Opened,
-    Outcome, ReadRequest, RequestError, Transfer, data, error, negotiate, oack,
+    Outcome, ReadRequest, RequestError, Transfer, error, negotiate, oack,
 };
 use crate::trace::Recorder;
 
@@ -278,6 +278,7 @@ async fn send_file(
     let start = Instant::now();
     let (mut transfer, mut action) = Transfer::start(terms, content.size(), Duration::ZERO);
     let (mut buffer, mut received) = ([0u8; MAX_PACKET], 0);
+    let mut blocks = Blocks::new(&socket, content, terms.block_size);
     let ours = socket.local_addr()?;
     loop {
         match action {
@@ -285,23 +286,18 @@ async fn send_file(
             Action::SendOack => {
                 let packet = oack(&terms.accepted);
                 trace.sent(ours, &packet);
-                send(&socket, &packet).await?;
+                send_packet(&socket, &packet).await?;
             }
-            Action::SendBlocks { first, count } => {
-                for block in first..first + u64::from(count) {
-                    let offset = (block - 1) * u64::from(terms.block_size);
-                    let contents = match content.read(offset, terms.block_size) {
-                        Ok(contents) => contents,
-                        Err(reason) => {
-                            let refusal = error(ErrorCode::NotDefined, UNREADABLE);
-                            trace.sent(ours, &refusal);
-                            send(&socket, &refusal).await?;
-                            return Err(reason);
-                        }
-                    };
-                    send(&socket, &data(low_16(block), &contents)).await?;
+            Action::SendBlocks { first, count } => match blocks.send(first, count).await {
+                Ok(()) => {}
+                Err(SendError::Socket(reason)) => return Err(reason),
+                Err(SendError::Read(reason)) => {
+                    let refusal = error(ErrorCode::NotDefined, UNREADABLE);
+                    trace.sent(ours, &refusal);
+                    send_packet(&socket, &refusal).await?;
+                    return Err(reason);
                 }
-            }
+            },
             Action::Finish(outcome) => {
                 let last = buffer.get(..received).unwrap_or_default();
                 let told = format!("{outcome:?}: {} bytes in all", content.size());
@@ -325,20 +321,5 @@ async fn send_file(
                 Ok(Err(error)) => return Err(error),
                 Err(_) => transfer.on_time(start.elapsed()),
             };
-    }
-}
-
-async fn send(socket: &UdpSocket, packet: &[u8]) -> io::Result<()> {
-    match socket.send(packet).await {
-        // The client's port is closed, or a queue is full: the timer sends again.
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::ConnectionRefused | io::ErrorKind::OutOfMemory
-            ) =>
-        {
-            Ok(())
-        }
-        sent => sent.map(|_| ()),
     }
 }
