@@ -9,5 +9,8 @@ root=${CARGO_TARGET_DIR:-$PWD/target}/bench-peer
 if [ ! -x "$root/bin/coreos-installer" ]; then
     cargo install coreos-installer --version "$peer" --locked --root "$root"
 fi
+if [ ! -x "$root/bin/tftpd" ]; then
+    cargo install tftpd --version 1.0.0 --locked --root "$root"
+fi
 cargo build --release --locked --bins
 cargo bench --locked -p tests "$@"

@@ -75,6 +75,11 @@ impl Service {
         Ok(())
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// An error when the service has ended.
     pub fn check(&mut self) -> Result<()> {
         if let Some(status) = self
