@@ -136,12 +136,6 @@ impl Site {
         })
     }
 
-    /// The directory that everything of the media is in, builds that come later included.
-    pub fn media_root(&self) -> &Path {
-        let mirrored = self.mirrored.as_ref();
-        mirrored.map_or(&self.media_dir, |mirrored| &mirrored.shelf)
-    }
-
     /// Where this server has the files of the media: the path of their URLs, without slashes at
     /// its ends. That of a mirrored build has its name in it, and stays its own.
     pub fn assets(&self) -> String {
