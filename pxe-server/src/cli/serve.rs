@@ -179,6 +179,8 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
 async fn serve(server: ConfinedServer) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    // From now on it says to read the site again, and ends nothing.
+    let _hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
     let server = Server::start(server).await?;
     tracing::info!("{}", server.listens_on());
     let stop = async || {
