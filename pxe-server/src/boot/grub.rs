@@ -48,14 +48,13 @@ fi
 /// that is away must not keep an installed machine down.
 pub fn first_script(server: Ipv4Addr) -> String {
     let mut script = String::from("set said=\n");
-    for (index, (name, kind, place)) in TOLD.iter().enumerate() {
-        let mark = if index == 0 { '?' } else { '&' };
+    for (name, kind, place) in TOLD {
         let _ = writeln!(
             script,
-            "if smbios --type {kind} --get-string {place} --set value; then set said=\"${{said}}{mark}{name}=$value\"; fi"
+            "if smbios --type {kind} --get-string {place} --set value; then set said=\"${{said}}&{name}=$value\"; fi"
         );
     }
-    let own = format!("(tftp,{server})/machines/$net_default_mac/{CONFIG}$said");
+    let own = format!("(tftp,{server})/machines/$net_default_mac/{CONFIG}?$said");
     let _ = write!(
         script,
         r#"while [ "$never" = "" ]; do

@@ -47,12 +47,12 @@ fn a_machine_is_led_from_shim_to_its_own_kernel_line() {
         assert_eq!(fetch(server.tftp, &name, BLOCKS), Some(bytes));
     }
     let first = text(&server, "grub/grub.cfg");
-    let own = "source \"(tftp,127.0.0.1)/machines/$net_default_mac/grub.cfg$said\"";
+    let own = "source \"(tftp,127.0.0.1)/machines/$net_default_mac/grub.cfg?$said\"";
     assert!(first.contains(own), "{first}");
 
     let script = text(
         &server,
-        &format!("machines/{MAC}/grub.cfg?serial=S 1&asset=&product=R640"),
+        &format!("machines/{MAC}/grub.cfg?&serial=S 1&asset=&product=R640 (2U)"),
     );
     let url = server.url("assets/rootfs.img?mac=52-54-00-12-34-56");
     assert!(
@@ -62,7 +62,7 @@ fn a_machine_is_led_from_shim_to_its_own_kernel_line() {
     assert_eq!(server.state(), "booting");
     let facts = server.machine();
     assert_eq!(facts["serial"], "S 1", "{facts}");
-    assert_eq!(facts["labels"]["product"], "R640", "{facts}");
+    assert_eq!(facts["labels"]["product"], "R640 (2U)", "{facts}");
 
     for (file, bytes) in [("vmlinuz", &b"kernel"[..]), ("initrd.img", b"initramfs")] {
         let served = fetch(server.tftp, &format!("assets/{file}"), BLOCKS);
