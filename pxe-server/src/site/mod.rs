@@ -191,11 +191,13 @@ pub struct Assignment<'a> {
 }
 
 impl Site {
-    /// The media's files and the boot programs: what is opened anew whenever somebody asks for it.
+    /// The media's files and the boot programs: what is opened anew whenever somebody asks for it. A
+    /// file that the manifest names and nobody put there, such as the ISO, is none of them.
     pub fn files(&self) -> impl Iterator<Item = PathBuf> {
         let media = self.manifest.file_names().into_iter();
         let programs = &self.first_stage.programs;
         let media = media.map(|name| self.media_dir.join(name));
+        let media = media.filter(|path| path.exists());
         media.chain(programs.all().map(Program::path))
     }
 

@@ -256,3 +256,20 @@ fn a_site_goes_on_changing_within_its_reach_and_is_refused_beyond() {
         200
     );
 }
+
+#[test]
+fn media_without_a_file_that_machines_do_not_need_are_served() {
+    let dir = site_dir();
+    let path = dir.path().join("media/manifest.json");
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    manifest["iso"] = manifest["kernel"].clone();
+    manifest["iso"]["file"] = "os.iso".into();
+    std::fs::write(&path, manifest.to_string()).unwrap();
+    let server = Server::start(dir.path());
+    assert_eq!(server.get("assets/vmlinuz").status(), 200);
+    assert_eq!(server.get("assets/os.iso").status(), 503);
+    // It is looked for where it is when it comes.
+    std::fs::write(dir.path().join("media/os.iso"), b"kernel").unwrap();
+    assert_eq!(server.get("assets/os.iso").status(), 200);
+}
