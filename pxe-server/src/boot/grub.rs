@@ -24,8 +24,9 @@ const TOLD: [(&str, u8, u8); 4] = [
     ("product", 1, 5),
 ];
 
-/// Boots the first disk that has the loader which removable media have, as installed systems do;
-/// then whatever the firmware tries next.
+/// Boots the first disk that has the loader which removable media have, as installed systems do; where
+/// that loader is not taken (a second shim, under Secure Boot), what the disk's own GRUB would read; then
+/// whatever the firmware tries next.
 const BOOT_DISK: &str = r#"echo "pxe-server: booting the disk"
 if [ "$grub_platform" = efi ]; then
   set program=BOOTX64.EFI
@@ -35,6 +36,10 @@ if [ "$grub_platform" = efi ]; then
   fi
   if search --no-floppy --file /EFI/BOOT/$program --set=disk; then
     if chainloader ($disk)/EFI/BOOT/$program; then boot; fi
+  fi
+  if search --no-floppy --label boot --set=root; then
+    set prefix=($root)/grub2
+    configfile $prefix/grub.cfg
   fi
   exit 1
 else
