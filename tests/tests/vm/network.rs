@@ -14,6 +14,7 @@ use tests::vm::{Boot, Drive, Firmware, OnReboot, Vm};
 
 use crate::bench::Bench;
 use crate::case::{Case, Tier};
+use crate::rack::installs_by;
 
 pub(crate) const CASES: &[Case] = &[
     Case {
@@ -162,33 +163,6 @@ fn start_live_with(
 
 fn by_firmware(bench: &Bench) -> Result<()> {
     let mut lab = bench.lab(bench.artifacts.media(), |_| Ok(()))?;
-    let _vm = bench
-        .machine("machine", Firmware::Ovmf)
-        .nic(lab.nic())
-        .drive(Drive::Disk(bench.empty_disk()?))
-        .start()?;
-    bench.say("machine on, network first");
-    let machine = lab
-        .server()?
-        .wait_state(MAC, "installing", bench.patience(60))?;
-    let events: Vec<&str> = machine
-        .timeline
-        .iter()
-        .map(|event| event.event.as_str())
-        .collect();
-    let mut rest = events.iter();
-    for wanted in [
-        "dhcp-discover",
-        "nbp-served",
-        "script-served",
-        "rootfs-served",
-        "live",
-        "install-started",
-    ] {
-        ensure!(
-            rest.any(|event| *event == wanted),
-            "no `{wanted}` in its place among {events:?}"
-        );
-    }
-    Ok(())
+    let machine = bench.machine("machine", Firmware::Ovmf).nic(lab.nic());
+    installs_by(bench, &mut lab, machine, &["nbp-served", "script-served"])
 }

@@ -98,7 +98,12 @@ fn relayed(bench: &Bench) -> Result<()> {
 }
 
 /// Starts the machine, and waits until its live system installs, after these events on its way.
-fn installs_by(bench: &Bench, lab: &mut Lab, machine: Machine, way: &[&str]) -> Result<()> {
+pub(crate) fn installs_by(
+    bench: &Bench,
+    lab: &mut Lab,
+    machine: Machine,
+    way: &[&str],
+) -> Result<()> {
     let _vm = machine.drive(Drive::Disk(bench.empty_disk()?)).start()?;
     bench.say("machine on, network first");
     let machine = lab
