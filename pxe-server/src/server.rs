@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,12 +47,16 @@ pub enum Source {
     /// The site in this directory.
     Site(PathBuf),
     /// The matchbox data directory.
-    Matchbox {
-        /// The directory.
-        dir: PathBuf,
-        /// The key that what is served is signed with.
-        key: Option<SigningKey>,
-    },
+    Matchbox(PathBuf),
+}
+
+impl Source {
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        match self {
+            Self::Site(dir) | Self::Matchbox(dir) => dir,
+        }
+    }
 }
 
 /// How to serve.
@@ -60,6 +64,8 @@ pub enum Source {
 pub struct Settings {
     /// What is served.
     pub source: Source,
+    /// The key that matchbox's endpoints are signed with.
+    pub key: Option<SigningKey>,
     /// State directory.
     pub state: PathBuf,
     /// Where machines are kept.

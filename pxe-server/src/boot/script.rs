@@ -202,7 +202,7 @@ pub(super) fn fitting(line: String) -> Result<String, CommandLineTooLong> {
 /// `/boot.ipxe`: asks `/ipxe` for the machine's own script, three times, then boots the disk: a
 /// server that is away must not keep an installed machine down.
 pub fn boot_script() -> String {
-    let query = "ipxe?mac=${netX/mac:hexhyp}&uuid=${uuid}&serial=${serial:uristring}&asset=${asset:uristring}&hostname=${hostname:uristring}&manufacturer=${manufacturer:uristring}&product=${product:uristring}&arch=${buildarch}&platform=${platform}";
+    let query = "ipxe?mac=${netX/mac:hexhyp}&uuid=${uuid}&serial=${serial:uristring}&asset=${asset:uristring}&hostname=${hostname:uristring}&domain=${domain:uristring}&manufacturer=${manufacturer:uristring}&product=${product:uristring}&arch=${buildarch}&platform=${platform}";
     let mut script =
         String::from("#!ipxe\n:ask\necho pxe-server: asking what ${netX/mac} shall boot\n");
     for pause in [2, 5, 10] {

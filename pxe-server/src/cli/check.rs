@@ -6,10 +6,12 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use embed::digest::Sha512Digest;
 
 use crate::boot::{Endpoint, InstallScript, install_script};
 use crate::mac::MacAddr;
 use crate::machine::{Subject, Ticket};
+use crate::matchbox::{Labels, Library, ignition, variables};
 use crate::site::{Selector, Site, UnknownMachines};
 
 #[derive(Debug, Args)]
@@ -37,20 +39,53 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<()> {
     for machine in site.named_machines() {
         show(&site, &machine, args.scripts, &mut out)?;
     }
+    if let Some(library) = &site.matchbox {
+        matchbox(library, &mut out)?;
+    }
+    let everybody = site.matchbox.as_ref();
+    let everybody = everybody.and_then(|library| library.select(&Labels::new()));
     let rest = site
         .groups
         .iter()
         .find(|(_, group)| group.selector == Selector::default());
-    let rest = match (rest, site.unknown_machines) {
-        (Some((name, group)), _) => format!("group {name}, profile {}", group.profile),
-        (None, UnknownMachines::BootDisk) => "boot their disks".to_owned(),
-        (None, UnknownMachines::Ignore) => "are not answered".to_owned(),
-        (None, UnknownMachines::Hold) => "wait until they are claimed".to_owned(),
-        (None, UnknownMachines::Discover) => {
+    let rest = match (rest, everybody, site.unknown_machines) {
+        (Some((name, group)), ..) => format!("group {name}, profile {}", group.profile),
+        (None, Some(group), _) => {
+            format!("matchbox group {}, profile {}", group.id, group.profile)
+        }
+        (None, None, UnknownMachines::BootDisk) => "boot their disks".to_owned(),
+        (None, None, UnknownMachines::Ignore) => "are not answered".to_owned(),
+        (None, None, UnknownMachines::Hold) => "wait until they are claimed".to_owned(),
+        (None, None, UnknownMachines::Discover) => {
             "report what they consist of, and wait until they are claimed".to_owned()
         }
     };
     writeln!(out, "all other machines: {rest}")?;
+    Ok(())
+}
+
+/// Shows what the groups of matchbox data give to a machine that says no more than they ask.
+fn matchbox(library: &Library, out: &mut impl Write) -> anyhow::Result<()> {
+    writeln!(out, "matchbox: {}", library.dir.display())?;
+    for group in &library.groups {
+        let Some(profile) = library.profiles.get(&group.profile) else {
+            continue;
+        };
+        let config = match profile.ignition_id.as_str() {
+            "" => "no config".to_owned(),
+            name => match ignition(library, name, &variables(group, &group.selector, "")) {
+                Ok(bytes) => format!("config {name} (sha512 {})", Sha512Digest::of(&bytes)),
+                Err(error) => {
+                    format!("config {name} (not made without what the machine says: {error})")
+                }
+            },
+        };
+        writeln!(
+            out,
+            "matchbox group {}: profile {}, boots {}, {config}",
+            group.id, profile.id, profile.boot.kernel
+        )?;
+    }
     Ok(())
 }
 

@@ -23,9 +23,9 @@ pub(super) struct ServeArgs {
     /// Serve this matchbox data directory instead of a site
     #[arg(long, value_name = "DIR", conflicts_with = "site", requires = "state")]
     matchbox: Option<PathBuf>,
-    /// Secret OpenPGP key that signs what is served of it [default:
-    /// $MATCHBOX_KEY_RING_PATH; its passphrase: $MATCHBOX_PASSPHRASE]
-    #[arg(long, value_name = "FILE", requires = "matchbox")]
+    /// Secret OpenPGP key that signs what is served of matchbox data [default with
+    /// --matchbox: $MATCHBOX_KEY_RING_PATH; its passphrase: $MATCHBOX_PASSPHRASE]
+    #[arg(long, value_name = "FILE")]
     matchbox_key: Option<PathBuf>,
     /// State directory [default: `state` in the site directory]
     #[arg(long, value_name = "DIR")]
@@ -111,9 +111,12 @@ impl From<DhcpArg> for DhcpMode {
 }
 
 /// The key in the file that is named, here or as matchbox's users name it.
-fn signing_key(path: Option<PathBuf>) -> Option<SigningKey> {
+fn signing_key(path: Option<PathBuf>, source: &Source) -> Option<SigningKey> {
     let named = || std::env::var_os("MATCHBOX_KEY_RING_PATH").map(PathBuf::from);
-    let path = path.or_else(named);
+    let path = match source {
+        Source::Site(_) => path,
+        Source::Matchbox(_) => path.or_else(named),
+    };
     let path = path.filter(|path| !path.as_os_str().is_empty())?;
     // In the environment only: command lines are seen by everybody.
     let passphrase = std::env::var("MATCHBOX_PASSPHRASE").ok();
@@ -130,15 +133,9 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
     })?;
     let source = match (args.site, args.matchbox) {
         (Some(site), _) => Source::Site(site),
-        (None, matchbox) => Source::Matchbox {
-            dir: matchbox.unwrap_or_default(),
-            key: signing_key(args.matchbox_key),
-        },
+        (None, matchbox) => Source::Matchbox(matchbox.unwrap_or_default()),
     };
-    let state = match (&source, args.state) {
-        (_, Some(state)) => state,
-        (Source::Site(dir) | Source::Matchbox { dir, .. }, None) => dir.join("state"),
-    };
+    let state = args.state.unwrap_or_else(|| source.dir().join("state"));
     let tls = args.tls_cert.zip(args.tls_key);
     let tls = tls.map(|(certificate, key)| TlsFiles {
         certificate,
@@ -148,6 +145,7 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
     let settings = Settings {
         state,
         store: args.store.store(),
+        key: signing_key(args.matchbox_key, &source),
         source,
         user: args.user,
         may_read: args.may_read,

@@ -1,4 +1,5 @@
-//! The media that the manifest names, and nothing else of their directory.
+//! The media that the manifest names, and nothing else of their directory; the assets of matchbox data
+//! beside them.
 
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -6,7 +7,7 @@ use serde::Deserialize;
 
 use crate::http::condition::Conditions;
 use crate::http::file::Served;
-use crate::http::{App, Problem, kind_of};
+use crate::http::{App, Problem, kind_of, matchbox};
 use crate::machine::Event;
 
 /// The query of an asset: whose download it is, for the machine's timeline.
@@ -15,33 +16,35 @@ pub(super) struct AssetQuery {
     mac: Option<String>,
 }
 
-/// `GET /assets/{file}`: only files that the manifest names.
+/// `GET /assets/{path}`: of the matchbox data, where the site has any; else as [`own`].
 pub(super) async fn asset(
     State(app): State<App>,
-    Path(file): Path<String>,
-    Query(query): Query<AssetQuery>,
+    Path(path): Path<String>,
+    query: Query<AssetQuery>,
     asked: Conditions,
 ) -> Result<Response, Problem> {
-    serve(&app, None, &file, query, &asked)
+    if app.site.get().matchbox.is_some() {
+        let data = State(app.matchbox.clone());
+        match matchbox::asset(data, Path(path.clone()), asked.clone()).await {
+            // Named by a script of before the site had matchbox data.
+            Err(Problem::NotFound(_)) => {}
+            answer => return answer,
+        }
+    }
+    own(State(app), Path(path), query, asked).await
 }
 
-/// `GET /assets/{release}/{file}`: the same of a mirrored build.
-pub(super) async fn asset_of_build(
+/// `GET /media/[{release}/]{file}`: only files that the manifest, or that of a mirrored build, names.
+pub(super) async fn own(
     State(app): State<App>,
-    Path((release, file)): Path<(String, String)>,
+    Path(path): Path<String>,
     Query(query): Query<AssetQuery>,
     asked: Conditions,
 ) -> Result<Response, Problem> {
-    serve(&app, Some(&release), &file, query, &asked)
-}
-
-fn serve(
-    app: &App,
-    release: Option<&str>,
-    file: &str,
-    query: AssetQuery,
-    asked: &Conditions,
-) -> Result<Response, Problem> {
+    let (release, file) = match path.split_once('/') {
+        Some((release, file)) => (Some(release), file),
+        None => (None, path.as_str()),
+    };
     let missing = || Problem::NotFound(format!("the media have no file `{file}`"));
     let asset = app.site.get().asset(release, file).ok_or_else(missing)?;
     let served = Served::open(&asset.path, kind_of(file.as_ref()))?;
@@ -53,5 +56,5 @@ fn serve(
         }
         None => served,
     };
-    Ok(served.answer(asked))
+    Ok(served.answer(&asked))
 }

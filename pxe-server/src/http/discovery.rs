@@ -17,6 +17,7 @@ fn is_waiting(app: &App, mac: MacAddr) -> bool {
     site.unknown_machines == UnknownMachines::Discover
         && machine.is_none_or(|machine| machine.may_install())
         && site.assign(&app.registry.subject(mac)).is_none()
+        && site.matchbox_group_of(&app.registry.subject(mac)).is_none()
 }
 
 /// `GET /machines/{mac}/orders`: whether there is something for this machine.

@@ -3,7 +3,7 @@
 //! are wrong, 503 they cannot be read now. Ignition gives up below 500 and tries again from there.
 
 use std::io::ErrorKind;
-use std::path::{Component, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -24,6 +24,7 @@ use crate::matchbox::{
     Book, Folder, Group, Library, Profile, RenderError, boot_script, env_file, grub_config,
     ignition, ipxe_script, labels, render_file, variables,
 };
+use crate::site::CurrentSite;
 
 const IGNITION: &str = "application/vnd.coreos.ignition+json";
 const OCTETS: &str = "application/octet-stream";
@@ -41,13 +42,50 @@ const SIGNED: [&str; 8] = [
     "metadata",
 ];
 
+/// What a site answers by itself.
+const OF_SITE: [&str; 2] = ["boot.ipxe", "ipxe"];
+
 /// What is served, and who signs it.
 #[derive(Clone, Debug)]
 pub struct MatchboxData {
-    /// The data directory.
-    pub book: Arc<Book>,
+    /// The data.
+    pub libraries: Libraries,
     /// Signatures.
     pub signatures: Signatures,
+}
+
+/// Where the data come from.
+#[derive(Clone, Debug)]
+pub enum Libraries {
+    /// A directory of their own.
+    Book(Arc<Book>),
+    /// A site, which has them beside its own groups or has none.
+    Site(CurrentSite),
+}
+
+impl Libraries {
+    /// The data as they are now. Blocks.
+    pub(super) fn get(&self) -> Result<Arc<Library>, Problem> {
+        match self {
+            Self::Book(book) => Ok(book.library()),
+            Self::Site(site) => site.get().matchbox.clone().ok_or_else(|| {
+                Problem::NotFound("this site has no matchbox data beside it".to_owned())
+            }),
+        }
+    }
+
+    /// How many profiles there are. Blocks.
+    pub fn profiles(&self) -> usize {
+        self.get().map_or(0, |library| library.profiles.len())
+    }
+
+    /// The script that every machine begins with.
+    fn boot_script(&self) -> String {
+        match self {
+            Self::Book(_) => boot_script().to_owned(),
+            Self::Site(_) => crate::boot::boot_script(),
+        }
+    }
 }
 
 /// What a name is counted as.
@@ -58,27 +96,67 @@ fn kind(name: &str) -> Asked {
     }
 }
 
-/// Every route.
+/// Every route of a server that has matchbox data alone.
 pub fn routes(data: MatchboxData, programs: BootPrograms, limiter: &Arc<Limiter>) -> Routes {
+    let machines = endpoints(limiter, &SIGNED)
+        .route("/healthz", get(async || "ok\n"))
+        .route("/assets/{*path}", get(asset));
+    Routes {
+        machines: machines.with_state(data).merge(boot::routes(programs)),
+        operators: Router::new(),
+    }
+}
+
+/// The routes that a site with matchbox data has beside its own.
+pub(super) fn beside_site(data: MatchboxData, limiter: &Arc<Limiter>) -> Router {
+    // The site's own script comes first, and so does its answer to `/ipxe`.
+    let others = SIGNED.iter().filter(|name| !OF_SITE.contains(name));
+    let others: Vec<&str> = others.copied().collect();
+    endpoints(limiter, &others).with_state(data)
+}
+
+/// The routes of `plain` names, of all signatures, and of what is not made for who asks.
+fn endpoints(limiter: &Arc<Limiter>, plain: &[&str]) -> Router<MatchboxData> {
     let asked = |name: &str| -> MethodRouter<MatchboxData> {
         let limit = (limiter.clone(), kind(name));
         get(answer).layer(from_fn_with_state(limit, limited))
     };
-    let mut machine = Router::new()
-        .route("/", get(async || "matchbox\n"))
-        .route("/healthz", get(async || "ok\n"))
-        .route("/assets/", get(assets))
-        .route("/assets/{*path}", get(asset));
+    let mut router = Router::new()
+        .route("/", get(name))
+        .route("/assets/", get(assets));
+    for name in plain {
+        router = router.route(&format!("/{name}"), asked(name));
+    }
     for name in SIGNED {
-        machine = machine
-            .route(&format!("/{name}"), asked(name))
+        router = router
             .route(&format!("/{name}.sig"), asked(name))
             .route(&format!("/{name}.asc"), asked(name));
     }
-    Routes {
-        machines: machine.with_state(data).merge(boot::routes(programs)),
-        operators: Router::new(),
-    }
+    router
+}
+
+/// `GET /`: by which matchbox is known.
+async fn name(State(data): State<MatchboxData>) -> Result<&'static str, Problem> {
+    let there = tokio::task::spawn_blocking(move || data.libraries.get().map(drop));
+    there.await.map_err(|_| stopping())?.map(|()| "matchbox\n")
+}
+
+fn stopping() -> Problem {
+    Problem::Unavailable("the server is going down".to_owned())
+}
+
+/// What matchbox answers to `/ipxe?query`.
+pub(super) async fn script(
+    data: &MatchboxData,
+    query: Option<String>,
+    asked: &Conditions,
+) -> Result<Response, Problem> {
+    let libraries = data.libraries.clone();
+    let made = tokio::task::spawn_blocking(move || {
+        make(&libraries, "ipxe", query.as_deref().unwrap_or_default())
+    });
+    let (kind, bytes) = made.await.map_err(|_| stopping())??;
+    Ok(tagged(asked, kind, bytes))
 }
 
 /// Everything that is made for who asks.
@@ -96,34 +174,36 @@ async fn answer(
             (_, Some(path)) => (path, Some((TEXT, Form::Armored))),
             _ => (path.as_str(), None),
         };
-        let made = make(&data.book, path, query)?;
+        let made = make(&data.libraries, path, query)?;
         match form {
             Some((kind, form)) => Ok::<_, Problem>((kind, data.signatures.over(&made.1, form)?)),
             None => Ok(made),
         }
     });
-    let (kind, bytes) = made
-        .await
-        .map_err(|_| Problem::Unavailable("the server is going down".to_owned()))??;
+    let (kind, bytes) = made.await.map_err(|_| stopping())??;
     Ok(tagged(&asked, kind, bytes))
 }
 
 /// Content type and bytes of the answer to `path?query`.
-fn make(book: &Book, path: &str, query: &str) -> Result<(&'static str, Vec<u8>), Problem> {
+fn make(
+    libraries: &Libraries,
+    path: &str,
+    query: &str,
+) -> Result<(&'static str, Vec<u8>), Problem> {
+    let library = libraries.get()?;
     if path.starts_with("boot.ipxe") {
-        return Ok((TEXT, boot_script().into()));
+        return Ok((TEXT, libraries.boot_script().into()));
     }
     let pairs: Vec<(String, String)> = axum::extract::Query::try_from_uri(&uri(query)?)
         .map(|axum::extract::Query(pairs)| pairs)
         .map_err(|error| Problem::BadRequest(error.to_string()))?;
     let labels = labels(&pairs);
-    let library = book.library();
     let no_group = || Problem::NotFound("no group matches these labels".to_owned());
     let group = library.select(&labels).ok_or_else(no_group)?;
     let data = || variables(group, &labels, query);
     let profile = || profile(&library, group);
     let text = |text: String| (TEXT, text.into_bytes());
-    let file = |folder, name: &str| render_file(&library.dir, folder, name, &data()).map(text);
+    let file = |folder, name: &str| render_file(&library, folder, name, &data()).map(text);
     Ok(match path {
         "metadata" => text(env_file(&data())),
         "ipxe" => text(ipxe_script(&profile()?.boot)),
@@ -132,11 +212,7 @@ fn make(book: &Book, path: &str, query: &str) -> Result<(&'static str, Vec<u8>),
         "generic" => file(Folder::Generic, named(&profile()?.generic_id, group)?)?,
         _ => (
             IGNITION,
-            ignition(
-                &library.dir,
-                named(&profile()?.ignition_id, group)?,
-                &data(),
-            )?,
+            ignition(&library, named(&profile()?.ignition_id, group)?, &data())?,
         ),
     })
 }
@@ -192,18 +268,17 @@ async fn assets(state: State<MatchboxData>, asked: Conditions) -> Result<Respons
 }
 
 /// `GET /assets/…`: files and directories below `assets` of the data directory.
-async fn asset(
+pub(super) async fn asset(
     State(data): State<MatchboxData>,
     Path(path): Path<String>,
     asked: Conditions,
 ) -> Result<Response, Problem> {
     let is_directory = path.ends_with('/');
     let path = PathBuf::from(path);
-    let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
-    if !path.components().all(plain) {
-        return Err(Problem::Forbidden("assets are below /assets".to_owned()));
-    }
-    let file = data.book.dir().join("assets").join(&path);
+    let library = tokio::task::spawn_blocking(move || data.libraries.get());
+    let library = library.await.map_err(|_| stopping())??;
+    let outside = || Problem::Forbidden("assets are below /assets".to_owned());
+    let file = library.asset(&path).ok_or_else(outside)?;
     let none = || Problem::NotFound("no such asset".to_owned());
     let unreadable = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => none(),

@@ -63,7 +63,7 @@ pub use access::Access;
 pub use boot::BootPrograms;
 pub use events::Followers;
 pub use local::Local;
-pub use matchbox::{MatchboxData, routes as matchbox_routes};
+pub use matchbox::{Libraries, MatchboxData, routes as matchbox_routes};
 pub use problem::Problem;
 pub use service::{HttpError, HttpService, HttpSettings, Routes};
 pub use signatures::{Signatures, SigningKey};
@@ -105,6 +105,8 @@ pub struct App {
     pub registry: Registry,
     /// What they are given.
     pub provisioner: Provisioner,
+    /// The matchbox data of a site that has any.
+    pub matchbox: MatchboxData,
     /// Who leases addresses, if this server does.
     pub leases: Option<Arc<LeaseServer>>,
     /// Who asks too often.
@@ -139,7 +141,9 @@ pub fn routes(app: App, programs: BootPrograms, access: &Access) -> Routes {
             .layer(RequestBodyDeadlineLayer::new(BODY))
             .with_state(app.clone())
     };
-    let machines = bounded(machine_routes(&app.limiter)).merge(boot::routes(programs));
+    let machines = bounded(machine_routes(&app.limiter))
+        .merge(matchbox::beside_site(app.matchbox.clone(), &app.limiter))
+        .merge(boot::routes(programs));
     Routes {
         operators: bounded(operations::routes(access)),
         machines: machines.layer(from_fn_with_state(app.recorder.clone(), traced)),
@@ -159,8 +163,8 @@ fn machine_routes(limiter: &Arc<Limiter>) -> Router<App> {
         // What iPXE fetches.
         .route("/boot.ipxe", script(get(scripts::first)))
         .route("/ipxe", script(get(scripts::of_machine)))
-        .route("/assets/{file}", get(assets::asset))
-        .route("/assets/{release}/{file}", get(assets::asset_of_build))
+        .route("/assets/{*path}", get(assets::asset))
+        .route("/media/{*path}", get(assets::own))
         // What the live system and the installed one do.
         .route("/machines/{mac}/ignition", config(get(configs::ignition)))
         .route("/machines/{mac}/config.img", config(get(configs::initrd)))

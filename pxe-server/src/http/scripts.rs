@@ -1,13 +1,15 @@
 //! iPXE scripts over HTTP.
 
-use axum::extract::{ConnectInfo, Query, State};
+use axum::extract::{ConnectInfo, Query, RawQuery, State};
 use axum::response::Response;
 
 use crate::boot::{Platform, boot_script};
 use crate::http::condition::Conditions;
 use crate::http::tagged::tagged;
-use crate::http::{App, Local, Problem, TEXT};
+use crate::http::{App, Local, Problem, TEXT, matchbox};
+use crate::mac::MacAddr;
 use crate::machine::Facts;
+use crate::matchbox::labels;
 
 /// What iPXE says about its machine: names and values; of equal names the first counts.
 type Said = Vec<(String, String)>;
@@ -17,20 +19,28 @@ pub(super) async fn first(asked: Conditions) -> Response {
     tagged(&asked, TEXT, boot_script())
 }
 
-/// `GET /ipxe?mac=…`: what this machine shall do now.
+/// `GET /ipxe?mac=…`: what this machine shall do now. Without an address it is no machine of the
+/// site, but may be one of the matchbox data beside it.
 pub(super) async fn of_machine(
     State(app): State<App>,
     ConnectInfo(local): ConnectInfo<Local>,
     Query(said): Query<Said>,
+    RawQuery(query): RawQuery,
     asked: Conditions,
 ) -> Result<Response, Problem> {
-    let script = script(&app, local, &said).await?;
+    let no_mac = || Problem::BadRequest("the query has no `mac`".to_owned());
+    let mac = value(&said, "mac").ok_or_else(no_mac);
+    let mac = match mac.and_then(Problem::parse_mac) {
+        Err(_) if app.site.get().matchbox.is_some() => {
+            return matchbox::script(&app.matchbox, query, &asked).await;
+        }
+        mac => mac?,
+    };
+    let script = script(&app, local, mac, &said).await?;
     Ok(tagged(&asked, TEXT, script))
 }
 
-async fn script(app: &App, local: Local, said: &Said) -> Result<String, Problem> {
-    let no_mac = || Problem::BadRequest("the query has no `mac`".to_owned());
-    let mac = Problem::parse_mac(value(said, "mac").ok_or_else(no_mac)?)?;
+async fn script(app: &App, local: Local, mac: MacAddr, said: &Said) -> Result<String, Problem> {
     let platform = Platform::from_ipxe(value(said, "platform"));
     let pairs = said
         .iter()
@@ -38,7 +48,7 @@ async fn script(app: &App, local: Local, said: &Said) -> Result<String, Problem>
     let mut facts = Facts::of_query(pairs);
     // Behind a proxy it is the proxy's, which is the best that can be known.
     facts.address = facts.address.or(Some(local.peer));
-    let given = app.provisioner.given(mac, facts).await?;
+    let given = app.provisioner.given(mac, facts, labels(said)).await?;
     given
         .to_ipxe(mac, platform, app.endpoint(local))
         .map_err(|error| Problem::Unavailable(error.to_string()))

@@ -1,6 +1,6 @@
-//! The data directory: `groups/*.json`, `profiles/*.json`, and the folders of configs. Read whole
-//! or not at all, again whenever it has changed; configs themselves are read when they are asked
-//! for, below their folder only.
+//! The files of a data directory: `groups/*.json` and `profiles/*.json` as they are written, and the
+//! directory that is read again, whole or not at all, whenever it has changed. What is read is
+//! `library`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,6 +10,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use super::config::RenderError;
+use super::library::Library;
 
 /// Largest file that is read.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
@@ -54,6 +57,30 @@ pub enum BookError {
         /// What is wrong.
         reason: String,
     },
+    /// A config that a profile names, and that cannot be made.
+    #[error("profile `{profile}` names a config that cannot be used")]
+    Config {
+        /// The profile.
+        profile: String,
+        /// The config's file.
+        path: PathBuf,
+        /// Cause.
+        #[source]
+        source: Box<RenderError>,
+    },
+}
+
+impl BookError {
+    /// The file that it is about, and the line in it.
+    pub fn place(&self) -> (&Path, Option<u64>) {
+        match self {
+            Self::Form { path, source } => (path, u64::try_from(source.line()).ok()),
+            Self::Config { path, source, .. } => (path, source.line()),
+            Self::Read { path, .. } | Self::TooLarge { path, .. } | Self::Value { path, .. } => {
+                (path, None)
+            }
+        }
+    }
 }
 
 /// `groups/*.json`
@@ -111,60 +138,7 @@ pub struct Boot {
     pub args: Vec<String>,
 }
 
-/// Groups in the order in which they are tried, and profiles by ID.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Library {
-    /// The directory.
-    pub dir: PathBuf,
-    /// Groups.
-    pub groups: Vec<Group>,
-    /// Profiles.
-    pub profiles: BTreeMap<String, Profile>,
-}
-
-impl Library {
-    /// Reads the directory.
-    pub fn load(dir: &Path) -> Result<Self, BookError> {
-        let mut groups = Vec::new();
-        for path in json_files(&dir.join("groups"))? {
-            let mut group: Group = read_json(&path)?;
-            if let Some(mac) = group.selector.get_mut("mac") {
-                let parsed = mac.parse::<crate::mac::MacAddr>();
-                let parsed = parsed.map_err(|error| BookError::Value {
-                    path: path.clone(),
-                    reason: error.to_string(),
-                })?;
-                *mac = parsed.to_string();
-            }
-            groups.push(group);
-        }
-        // Most selectors first; among as many, by their text.
-        groups.sort_by_cached_key(|group| {
-            let pairs = group
-                .selector
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"));
-            let text: Vec<String> = pairs.collect();
-            (
-                std::cmp::Reverse(text.len()),
-                text.join(","),
-                group.id.clone(),
-            )
-        });
-        let mut profiles = BTreeMap::new();
-        for path in json_files(&dir.join("profiles"))? {
-            let profile: Profile = read_json(&path)?;
-            profiles.insert(profile.id.clone(), profile);
-        }
-        Ok(Self {
-            dir: dir.to_owned(),
-            groups,
-            profiles,
-        })
-    }
-}
-
-fn json_files(dir: &Path) -> Result<Vec<PathBuf>, BookError> {
+pub(super) fn json_files(dir: &Path) -> Result<Vec<PathBuf>, BookError> {
     let unreadable = |source| BookError::Read {
         path: dir.to_owned(),
         source,
@@ -183,7 +157,7 @@ fn json_files(dir: &Path) -> Result<Vec<PathBuf>, BookError> {
     Ok(files)
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, BookError> {
+pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, BookError> {
     let bytes = read(path)?;
     serde_json::from_slice(&bytes).map_err(|source| BookError::Form {
         path: path.to_owned(),
@@ -207,12 +181,12 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, BookError> {
     fs::read(path).map_err(unreadable)
 }
 
-/// What can be seen of groups and profiles without reading them.
+/// What can be seen of the files without reading them.
 type Seen = BTreeMap<PathBuf, Option<(SystemTime, u64)>>;
 
 fn look(dir: &Path) -> Seen {
     let mut seen = Seen::new();
-    for below in ["groups", "profiles"] {
+    for below in Library::FOLDERS {
         for entry in fs::read_dir(dir.join(below))
             .into_iter()
             .flatten()
@@ -256,12 +230,7 @@ impl Book {
         })
     }
 
-    /// The directory.
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    /// Groups and profiles as they are now; as they were, if they cannot be read now. Blocks.
+    /// What the directory holds now; what it held, if it cannot be read now. Blocks.
     pub fn library(&self) -> Arc<Library> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.looked.elapsed() >= FRESH {
@@ -280,11 +249,11 @@ impl Book {
         match Library::load(&self.dir) {
             Ok(library) => {
                 state.library = Arc::new(library);
-                tracing::info!("the changed groups and profiles are served");
+                tracing::info!("the changed matchbox data are served");
             }
             Err(error) => tracing::error!(
                 error = &error as &dyn std::error::Error,
-                "the changed groups and profiles are refused; those before are served"
+                "the changed matchbox data are refused; those before are served"
             ),
         }
     }

@@ -2,6 +2,7 @@
 //! and go into the script as they are.
 
 use super::book::Boot;
+use crate::boot::Endpoint;
 
 /// `/boot.ipxe`: comes back with what iPXE knows of its machine.
 pub fn boot_script() -> &'static str {
@@ -40,6 +41,22 @@ pub fn grub_config(boot: &Boot) -> String {
         config.push_str("}\n");
     }
     config
+}
+
+/// What a GRUB that asks a site for its script does: boots the profile, its paths by HTTP from
+/// `endpoint` where this GRUB can, by TFTP otherwise.
+pub fn grub_answer(boot: &Boot, endpoint: Endpoint) -> String {
+    let Endpoint { address, port } = endpoint;
+    let kernel = words("linux", &format!("\"{}\"", boot.kernel), &boot.args);
+    let initrds = boot.initrd.iter().map(|initrd| format!("\"{initrd}\""));
+    let initrds: Vec<String> = initrds.collect();
+    let start = match initrds.as_slice() {
+        [] => "boot".to_owned(),
+        all => format!("if initrd {}; then boot; fi", all.join(" ")),
+    };
+    format!(
+        "set answered=yes\nfor source in http,{address}:{port} tftp,{address}; do\n  set root=$source\n  if {kernel}; then\n    {start}\n  fi\ndone\nset pause=10\n"
+    )
 }
 
 fn words(command: &str, kernel: &str, arguments: &[String]) -> String {

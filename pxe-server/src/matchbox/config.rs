@@ -1,6 +1,7 @@
 //! Configs of a data directory: what templates see, rendering, and Ignition from Butane.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use embed::butane;
 use embed::config::{self, Written};
@@ -8,12 +9,13 @@ use embed::finding::{Renderer, Severity};
 use embed::tree::Sources;
 use serde_json::{Map, Value};
 
-use super::book::{BookError, Group, read};
+use super::book::{BookError, Group};
+use super::library::Library;
 use super::select::Labels;
 use super::template::{self, TemplateError};
 
 /// A folder of configs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Folder {
     /// Ignition and Butane.
     Ignition,
@@ -24,7 +26,8 @@ pub enum Folder {
 }
 
 impl Folder {
-    fn name(self) -> &'static str {
+    /// Its name in the data directory.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Ignition => "ignition",
             Self::Cloud => "cloud",
@@ -42,7 +45,10 @@ pub enum RenderError {
     Name(String),
     /// The file cannot be read.
     #[error("cannot read the config")]
-    Read(#[source] BookError),
+    Read(#[source] Arc<BookError>),
+    /// No profile names it.
+    #[error("no profile names the config `{0}`")]
+    Unnamed(String),
     /// Not text.
     #[error("{} is not UTF-8 text", .0.display())]
     NotText(PathBuf),
@@ -62,6 +68,16 @@ pub enum RenderError {
         /// All that is wrong, with places in what was rendered.
         reason: String,
     },
+}
+
+impl RenderError {
+    /// The line in the config's file.
+    pub fn line(&self) -> Option<u64> {
+        match self {
+            Self::Template { source, .. } => u64::try_from(source.line).ok(),
+            _ => None,
+        }
+    }
 }
 
 /// What templates see: the group's metadata, its selectors over it, and the request.
@@ -106,41 +122,32 @@ fn add_lines(lines: &mut Vec<String>, prefix: &str, data: &Value) {
     }
 }
 
-fn path(dir: &Path, folder: Folder, name: &str) -> Result<PathBuf, RenderError> {
-    let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
-    if !plain {
-        return Err(RenderError::Name(name.to_owned()));
-    }
-    Ok(dir.join(folder.name()).join(name))
-}
-
 /// The file `name` of a folder, rendered.
 pub fn render_file(
-    dir: &Path,
+    library: &Library,
     folder: Folder,
     name: &str,
     data: &Value,
 ) -> Result<String, RenderError> {
-    let path = path(dir, folder, name)?;
-    let text = String::from_utf8(read(&path).map_err(RenderError::Read)?);
-    let text = text.map_err(|_| RenderError::NotText(path.clone()))?;
+    let (path, text) = library.text(folder, name)?;
     template::render(&text, data).map_err(|source| RenderError::Template { path, source })
+}
+
+/// Whether a config is Ignition as it is, and no template.
+pub(super) fn is_ready(name: &str) -> bool {
+    let suffixes = [".ign", ".ignition"];
+    suffixes.iter().any(|suffix| name.ends_with(suffix))
 }
 
 /// The Ignition config of the file `name`: `*.ign` and `*.ignition` as they are, anything else a
 /// template of Butane.
-pub fn ignition(dir: &Path, name: &str, data: &Value) -> Result<Vec<u8>, RenderError> {
-    let path = path(dir, Folder::Ignition, name)?;
-    let is_ready = [".ign", ".ignition"]
-        .iter()
-        .any(|suffix| name.ends_with(suffix));
-    let (bytes, written) = if is_ready {
-        (read(&path).map_err(RenderError::Read)?, Written::Ignition)
+pub fn ignition(library: &Library, name: &str, data: &Value) -> Result<Vec<u8>, RenderError> {
+    let (path, bytes) = library.bytes(Folder::Ignition, name)?;
+    let (bytes, written) = if is_ready(name) {
+        (bytes.to_vec(), Written::Ignition)
     } else {
-        (
-            render_file(dir, Folder::Ignition, name, data)?.into_bytes(),
-            Written::Butane,
-        )
+        let text = render_file(library, Folder::Ignition, name, data)?;
+        (text.into_bytes(), Written::Butane)
     };
     let mut sources = Sources::new();
     let options = butane::Options {

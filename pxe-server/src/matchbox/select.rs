@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::book::{Group, Library};
+use super::book::Group;
+use super::library::Library;
 use crate::mac::MacAddr;
 
 /// Labels by name.
@@ -35,6 +36,18 @@ impl Library {
             selectors.all(|(name, value)| labels.get(name) == Some(value))
         };
         self.groups.iter().find(fits)
+    }
+
+    /// Whether some group can be that of a machine of which these labels are all that is settled:
+    /// `mac`, and `uuid` once it is known.
+    pub fn may_select(&self, settled: &Labels) -> bool {
+        let open = |(name, value): (&String, &String)| match settled.get(name) {
+            Some(known) => known == value,
+            None => name != "mac",
+        };
+        self.groups
+            .iter()
+            .any(|group| group.selector.iter().all(open))
     }
 }
 
@@ -86,5 +99,30 @@ mod tests {
         assert_eq!(select(&[("a", "1"), ("b", "2")]), "two");
         assert_eq!(select(&[("a", "1"), ("b", "3")]), "one");
         assert_eq!(select(&[]), "all");
+    }
+
+    #[test]
+    fn a_group_may_be_a_machines_until_what_is_settled_says_otherwise() {
+        let library = |selector: &[(&str, &str)]| Library {
+            groups: vec![group("one", selector)],
+            ..Library::default()
+        };
+        let settled = |pairs: &[(&str, &str)]| -> Labels {
+            let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            pairs.iter().map(pair).collect()
+        };
+        let mac = settled(&[("mac", "02:00:00:00:00:01")]);
+        let both = settled(&[("mac", "02:00:00:00:00:01"), ("uuid", "u1")]);
+        for (selector, settled, may) in [
+            (&[][..], &mac, true),
+            (&[("os", "installed")], &mac, true),
+            (&[("mac", "02:00:00:00:00:01"), ("os", "x")], &mac, true),
+            (&[("mac", "02:00:00:00:00:02")], &mac, false),
+            (&[("uuid", "u2")], &mac, true),
+            (&[("uuid", "u2")], &both, false),
+        ] {
+            assert_eq!(library(selector).may_select(settled), may, "{selector:?}");
+        }
+        assert!(!Library::default().may_select(&mac));
     }
 }

@@ -8,6 +8,7 @@ use crate::boot::{
 };
 use crate::mac::MacAddr;
 use crate::machine::Ticket;
+use crate::matchbox::{self, Boot};
 use crate::site::{Profile, Site};
 
 /// What a machine is to do.
@@ -25,6 +26,8 @@ pub enum Given {
     Unclaimed,
     /// Boot the live system of this site, which reports what the machine consists of.
     Discover(Arc<Site>),
+    /// Boot this, as the matchbox data beside the site say.
+    Matchbox(Boot),
 }
 
 /// An install that is allowed.
@@ -93,6 +96,7 @@ impl Given {
             Self::Discover(site) => {
                 boot::discovery_script(&discovery(site, mac, &site.assets(), endpoint))?
             }
+            Self::Matchbox(boot) => matchbox::ipxe_script(boot),
         })
     }
 
@@ -109,6 +113,7 @@ impl Given {
             Self::Discover(site) => {
                 grub::discovery_script(&discovery(site, mac, &site.assets(), endpoint))?
             }
+            Self::Matchbox(boot) => matchbox::grub_answer(boot, endpoint),
         })
     }
 }

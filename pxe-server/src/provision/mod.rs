@@ -19,7 +19,8 @@ use crate::mac::MacAddr;
 use crate::machine::{
     Answer, Event, Facts, Gate, Matched, Registry, RegistryError, State, Terms, Ticket, TicketState,
 };
-use crate::site::{Assignment, CurrentSite, ReadyConfig, UnknownMachines};
+use crate::matchbox::Labels;
+use crate::site::{Assignment, CurrentSite, ReadyConfig, Site, UnknownMachines};
 
 pub use given::{Given, Install};
 pub use issued::Issued;
@@ -69,8 +70,14 @@ impl Provisioner {
         }
     }
 
-    /// What `mac`, which has just said `facts` of itself, is to do.
-    pub async fn given(&self, mac: MacAddr, facts: Facts) -> Result<Given, ProvisionError> {
+    /// What `mac`, which has just said `facts` of itself, is to do. `labels` are what it said as
+    /// matchbox reads it.
+    pub async fn given(
+        &self,
+        mac: MacAddr,
+        facts: Facts,
+        labels: Labels,
+    ) -> Result<Given, ProvisionError> {
         let mut subject = self.registry.subject(mac);
         subject.facts.update(&facts);
         let site = self.site.get();
@@ -114,13 +121,7 @@ impl Provisioner {
                     ticket,
                 }))
             }
-            Answer::Unassigned => match site.unknown_machines {
-                UnknownMachines::Hold => Given::Unclaimed,
-                UnknownMachines::Discover => Given::Discover(site.clone()),
-                UnknownMachines::BootDisk | UnknownMachines::Ignore => {
-                    Given::Disk("no group of this site matches this machine")
-                }
-            },
+            Answer::Unassigned => unassigned(&site, mac, &labels)?,
             Answer::Held(State::Failed) => Given::Held("its last install failed"),
             Answer::Held(_) => Given::Held("an install was begun and has not ended"),
             Answer::Waits(gate) => Given::Waits(why_waiting(gate)),
@@ -175,6 +176,12 @@ impl Provisioner {
         Some(asset.path)
     }
 
+    /// The file at `path` among the assets of the matchbox data, if there is one.
+    pub fn matchbox_asset(&self, path: &str) -> Option<PathBuf> {
+        let file = self.site.get().matchbox.as_ref()?.asset(path.as_ref())?;
+        file.is_file().then_some(file)
+    }
+
     /// Takes note that a machine was given its config.
     pub fn served(&self, mac: MacAddr, ready: &ReadyConfig) {
         let sha512 = ready.sha512;
@@ -182,6 +189,23 @@ impl Provisioner {
         observer.note(mac, Event::ConfigServed { sha512 });
         tracing::debug!(%mac, "config served");
     }
+}
+
+/// What a machine is given that no group of the site matches.
+fn unassigned(site: &Arc<Site>, mac: MacAddr, labels: &Labels) -> Result<Given, ProvisionError> {
+    if let Some((library, group)) = site.matchbox_group(labels) {
+        let profile = library.profiles.get(&group.profile);
+        let profile = profile.ok_or(ProvisionError::Config)?;
+        tracing::info!(%mac, group = group.id, profile = profile.id, "served as matchbox would");
+        return Ok(Given::Matchbox(profile.boot.clone()));
+    }
+    Ok(match site.unknown_machines {
+        UnknownMachines::Hold => Given::Unclaimed,
+        UnknownMachines::Discover => Given::Discover(site.clone()),
+        UnknownMachines::BootDisk | UnknownMachines::Ignore => {
+            Given::Disk("no group of this site matches this machine")
+        }
+    })
 }
 
 /// Why a machine is not installed now.

@@ -5,7 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::content::Content;
-use super::{ServeError, Settings, Source, Store, raise_file_limit, state};
+use super::{ServeError, Settings, Store, raise_file_limit, state};
 use crate::confine::{ConfineError, Confined, Needs, confine};
 use crate::dhcp::{DhcpSockets, EchoSocket};
 use crate::http::{HttpService, TlsFiles};
@@ -44,7 +44,7 @@ impl Bound {
     /// Reads what is to be served and binds everything.
     pub fn new(settings: Settings) -> Result<Self, ServeError> {
         raise_file_limit();
-        let content = Content::open(&settings.source)?;
+        let content = Content::open(&settings)?;
         let dhcp_mode = dhcp_mode(&settings, &content.first_stages())?;
         state::check(&settings, dhcp_mode)?;
         let patience = Instant::now() + settings.wait;
@@ -82,8 +82,8 @@ impl Bound {
         for directory in &settings.may_read {
             reach.read(directory)?;
         }
-        let needs = match (&settings.source, &settings.store) {
-            (Source::Matchbox { key: Some(_), .. }, _) => Needs::Programs,
+        let needs = match (&settings.key, &settings.store) {
+            (Some(_), _) => Needs::Programs,
             (_, Store::Etcd(_)) => Needs::Connections,
             _ => Needs::Nothing,
         };

@@ -10,7 +10,8 @@ use super::{ServeError, Settings, Source};
 use crate::confine::{ConfineError, Reach};
 use crate::dhcp::LeaseServer;
 use crate::http::{
-    self, Access, App, BootPrograms, Followers, MatchboxData, Routes, Signatures, TokenBook,
+    self, Access, App, BootPrograms, Followers, Libraries, MatchboxData, Routes, Signatures,
+    TokenBook,
 };
 use crate::limit::Limiter;
 use crate::machine::Registry;
@@ -22,14 +23,20 @@ use crate::trace::Recorder;
 /// What is served, opened.
 #[derive(Debug)]
 pub(super) enum Content {
-    Site(CurrentSite, Issued, Box<Watch>),
+    Site(CurrentSite, Issued, Box<Watch>, Signatures),
     Matchbox(MatchboxData),
 }
 
 impl Content {
     /// Reads it for the first time.
-    pub(super) fn open(source: &Source) -> Result<Self, ServeError> {
-        match source {
+    pub(super) fn open(settings: &Settings) -> Result<Self, ServeError> {
+        let key = settings.key.as_ref();
+        let refused = |source| ServeError::Key {
+            path: key.map(|key| key.path.clone()).unwrap_or_default(),
+            source,
+        };
+        let signatures = Signatures::by(key).map_err(refused)?;
+        match &settings.source {
             Source::Site(dir) => {
                 let path = dir.clone();
                 let refused = |source| ServeError::Site { path, source };
@@ -37,21 +44,16 @@ impl Content {
                 for warning in &site.get().warnings {
                     tracing::warn!("{warning}");
                 }
-                Ok(Self::Site(site, Issued::default(), Box::new(watch)))
+                let watch = Box::new(watch);
+                Ok(Self::Site(site, Issued::default(), watch, signatures))
             }
-            Source::Matchbox { dir, key } => {
+            Source::Matchbox(dir) => {
                 let book = Book::open(dir).map_err(|source| ServeError::Matchbox {
                     path: dir.clone(),
                     source,
                 })?;
-                let path = key.as_ref().map(|key| key.path.clone());
-                let refused = |source| ServeError::Key {
-                    path: path.unwrap_or_default(),
-                    source,
-                };
-                let signatures = Signatures::by(key.as_ref()).map_err(refused)?;
                 Ok(Self::Matchbox(MatchboxData {
-                    book: Arc::new(book),
+                    libraries: Libraries::Book(Arc::new(book)),
                     signatures,
                 }))
             }
@@ -77,7 +79,7 @@ impl Content {
     /// Who decides what machines are given, where that is not matchbox's data alone.
     pub(super) fn provisioner(&self, registry: &Registry) -> Option<Provisioner> {
         match self {
-            Self::Site(site, issued, _) => {
+            Self::Site(site, issued, ..) => {
                 let (site, registry) = (site.clone(), registry.clone());
                 Some(Provisioner::new(site, registry, issued.clone()))
             }
@@ -102,12 +104,15 @@ impl Content {
             advertise,
         };
         match self {
-            Self::Site(site, issued, watch) => {
+            Self::Site(site, issued, watch, signatures) => {
                 tasks.spawn(watch_site(*watch));
                 tasks.spawn(watch_builds(site.clone(), registry.clone()));
-                let (Source::Site(dir) | Source::Matchbox { dir, .. }) = &settings.source;
                 let app = App {
-                    dir: dir.clone(),
+                    dir: settings.source.dir().to_owned(),
+                    matchbox: MatchboxData {
+                        libraries: Libraries::Site(site.clone()),
+                        signatures,
+                    },
                     state: settings.state.clone(),
                     tokens: TokenBook::new(&settings.state),
                     followers: Followers::default(),
@@ -129,15 +134,14 @@ impl Content {
     pub(super) fn profiles(&self) -> usize {
         match self {
             Self::Site(site, ..) => site.get().profiles.len(),
-            Self::Matchbox(data) => data.book.library().profiles.len(),
+            Self::Matchbox(MatchboxData { libraries, .. }) => libraries.profiles(),
         }
     }
 
     /// The files that are served now and may be replaced.
     pub(super) fn reach(&self, source: &Source) -> Result<Reach, ConfineError> {
-        let (Source::Site(dir) | Source::Matchbox { dir, .. }) = source;
         let mut reach = Reach::default();
-        reach.read(dir)?;
+        reach.read(source.dir())?;
         if let Self::Site(site, ..) = self {
             let site = site.get();
             for path in site.directories().into_iter().chain(site.files()) {

@@ -96,7 +96,8 @@ impl CurrentSite {
         let out_of_reach = |path| Err(SiteError::OutOfReach { path });
         match read {
             Ok(site) => {
-                let outside = site.files().find(|path| !reach.covers(path));
+                let all: Vec<PathBuf> = site.files().chain(site.directories()).collect();
+                let outside = all.into_iter().find(|path| !reach.covers(path));
                 outside.map_or(Ok(site), out_of_reach)
             }
             Err(SiteError::Read { path, source })
@@ -155,12 +156,13 @@ impl CurrentSite {
 struct Fingerprint(BTreeMap<PathBuf, Option<(SystemTime, u64)>>);
 
 impl Fingerprint {
-    /// Looks at every file that a site in `dir` is made of; `media` is the one by which changes of
-    /// its media can be seen.
-    fn of(dir: &Path, media: &Path) -> Self {
+    /// Looks at every file that a site in `dir` is made of; `marks` are those elsewhere.
+    fn of(dir: &Path, marks: &[PathBuf]) -> Self {
         let mut seen = Self::default();
         seen.look(&dir.join("site.yaml"), 0);
-        seen.look(media, 0);
+        for mark in marks {
+            seen.look(mark, DEPTH);
+        }
         for below in ["profiles", "groups", "configs"] {
             seen.look(&dir.join(below), DEPTH);
         }
@@ -188,7 +190,7 @@ impl Fingerprint {
 #[derive(Debug)]
 pub struct Watch {
     dir: PathBuf,
-    media: PathBuf,
+    marks: Vec<PathBuf>,
     current: CurrentSite,
     read: Fingerprint,
     last: Fingerprint,
@@ -198,12 +200,12 @@ impl Watch {
     /// Reads the site of `dir` and begins to watch it.
     pub fn begin(dir: &Path) -> Result<(CurrentSite, Self), SiteError> {
         // What is seen before it is read: a change in between is not missed.
-        let media = Site::media_mark(dir)?;
-        let read = Fingerprint::of(dir, &media);
+        let marks = Site::marks(dir)?;
+        let read = Fingerprint::of(dir, &marks);
         let current = CurrentSite::new(Site::load(dir)?);
         let watch = Self {
             dir: dir.to_owned(),
-            media,
+            marks,
             current: current.clone(),
             last: read.clone(),
             read,
@@ -214,22 +216,22 @@ impl Watch {
     /// Looks once. A change is taken up when the next look finds it unchanged, or at once if it
     /// was `asked` for.
     pub fn look(&mut self, asked: bool) {
-        let mut seen = Fingerprint::of(&self.dir, &self.media);
+        let mut seen = Fingerprint::of(&self.dir, &self.marks);
         let settled = seen == self.last;
         self.last.clone_from(&seen);
         if !asked && (!settled || seen == self.read) {
             return;
         }
-        if let Ok(media) = Site::media_mark(&self.dir)
-            && media != self.media
+        if let Ok(marks) = Site::marks(&self.dir)
+            && marks != self.marks
         {
-            // From now on its changes are the site's, also if it is refused.
-            self.media = media;
-            seen = Fingerprint::of(&self.dir, &self.media);
+            // From now on their changes are the site's, also if it is refused.
+            self.marks = marks;
+            seen = Fingerprint::of(&self.dir, &self.marks);
             self.last.clone_from(&seen);
         }
         let site = self.current.read(&self.dir);
-        if Fingerprint::of(&self.dir, &self.media) != seen {
+        if Fingerprint::of(&self.dir, &self.marks) != seen {
             // Written while it was read: the next look sees what has become of it.
             return;
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use embed::manifest::ManifestError;
 
 use crate::boot::CommandLineTooLong;
+use crate::matchbox::BookError;
 use crate::mirror::{IndexError, PlainName};
 use crate::site::config::ConfigErrors;
 use crate::site::file;
@@ -138,6 +139,15 @@ pub enum SiteError {
         #[source]
         source: ManifestError,
     },
+    /// The matchbox data cannot be used.
+    #[error("the matchbox data in {} are refused", path.display())]
+    Matchbox {
+        /// The directory.
+        path: PathBuf,
+        /// Cause.
+        #[source]
+        source: BookError,
+    },
     /// A profile's kernel command line is too long.
     #[error("{}: too many kernel arguments", path.display())]
     CommandLine {
@@ -157,6 +167,7 @@ impl SiteError {
                 (path, Some(*line))
             }
             Self::Template { path, line, .. } => (path, u64::try_from(*line).ok()),
+            Self::Matchbox { source, .. } => source.place(),
             Self::Read { path, .. }
             | Self::OutOfReach { path }
             | Self::TooLarge { path, .. }

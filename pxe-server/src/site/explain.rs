@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::selector::{Known, Selector, Specificity};
-use super::{Assignment, Site};
+use super::{Assignment, FromMatchbox, Site};
 use crate::mac::MacAddr;
 use crate::machine::{Facts, Subject};
 
@@ -62,8 +62,10 @@ pub struct Explanation {
     pub mac: MacAddr,
     /// What is known of it.
     pub machine: Facts,
-    /// What it gets; none: its disk is booted.
+    /// What it gets; none: no group of the site matches.
     pub chosen: Option<Chosen>,
+    /// What it gets instead of the matchbox data; neither: its disk is booted.
+    pub matchbox: Option<FromMatchbox>,
     /// All groups: the chosen one, those that match, and the rest, each by name.
     pub groups: Vec<GroupVerdict>,
 }
@@ -105,7 +107,9 @@ impl Site {
             self.chosen(&assignment, &known, &others)
         });
         let machine = subject.facts.clone();
+        let others = chosen.is_none().then(|| self.matchbox_offer(subject));
         Explanation {
+            matchbox: others.flatten(),
             mac: subject.mac,
             machine,
             chosen,
@@ -163,9 +167,14 @@ fn closer(own: Specificity, next: Specificity) -> &'static str {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.chosen {
-            None => writeln!(f, "{}: no group matches; it boots its disk", self.mac)?,
-            Some(chosen) => {
+        match (&self.chosen, &self.matchbox) {
+            (None, None) => writeln!(f, "{}: no group matches; it boots its disk", self.mac)?,
+            (None, Some(of)) => writeln!(
+                f,
+                "{}: no group of this site matches; matchbox group {} does\n  profile {}, boots {}",
+                self.mac, of.group, of.profile, of.kernel
+            )?,
+            (Some(chosen), _) => {
                 match &chosen.group {
                     Some(group) => writeln!(f, "{}: group {group}, {}", self.mac, chosen.because)?,
                     None => writeln!(f, "{}: {}", self.mac, chosen.because)?,

@@ -24,6 +24,8 @@ pub(super) struct SiteFile {
     pub(super) grub: Option<GrubFile>,
     #[serde(default)]
     pub(super) dhcp: DhcpFile,
+    /// matchbox data directory, relative to the site directory.
+    pub(super) matchbox: Option<PathBuf>,
     #[serde(default)]
     pub(super) unknown_machines: UnknownMachines,
     #[serde(default)]

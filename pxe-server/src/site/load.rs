@@ -14,7 +14,9 @@ use crate::site::first_stage::first_stage;
 use crate::site::index::Index;
 use crate::site::render::Rendering;
 use crate::site::subnets::DhcpFile;
-use crate::site::{Metadata, Profile, Site, SiteError, Warning, check, config, media, template};
+use crate::site::{
+    Metadata, Profile, Site, SiteError, Warning, check, config, matchbox, media, template,
+};
 
 impl Site {
     /// Loads the site in `dir`, whole or not at all.
@@ -28,6 +30,7 @@ impl Site {
             subnets,
         } = site_file.dhcp;
         let groups = load_all(&dir.join("groups"))?;
+        let matchbox = site_file.matchbox.map(|named| dir.join(named));
         let mut site = Self {
             media_dir: media.dir,
             manifest: media.manifest,
@@ -49,6 +52,7 @@ impl Site {
             versions: BTreeMap::new(),
             unknown_machines: site_file.unknown_machines,
             discovery_kargs: site_file.discovery.kargs,
+            matchbox: matchbox.as_deref().map(matchbox::load).transpose()?,
             warnings: Vec::new(),
         };
         check::programs(&site.first_stage.programs, &site_path)?;
@@ -67,6 +71,7 @@ impl Site {
         });
         let tied: Vec<Warning> = tied.collect();
         site.warnings.extend(tied);
+        site.warnings.extend(matchbox::warning(&site));
         site.render_samples()?;
         Ok(site)
     }

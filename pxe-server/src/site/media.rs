@@ -15,6 +15,7 @@ use serde_saphyr::Spanned;
 use super::file::{self, SiteFile};
 use super::load::{is_name, value};
 use super::{Site, SiteError, check};
+use crate::matchbox::Library;
 use crate::mirror::{Hold, Index, MANIFEST, PlainName, Shelf};
 
 /// So often a build is looked for that was removed the moment before.
@@ -117,17 +118,23 @@ pub struct Asset {
 }
 
 impl Site {
-    /// The file by which changes of the media of the site in `dir` can be seen.
-    pub(super) fn media_mark(dir: &Path) -> Result<PathBuf, SiteError> {
-        Ok(match read(dir)?.value {
+    /// Files and directories elsewhere by which changes of the site in `dir` can be seen: a mark of
+    /// its media, and matchbox data.
+    pub(super) fn marks(dir: &Path) -> Result<Vec<PathBuf>, SiteError> {
+        let site_file = read(dir)?;
+        let media = match site_file.media.value {
             MediaFile::Dir(media) => dir.join(media).join(MANIFEST),
             MediaFile::Mirrored(media) => media.shelf(dir).join(Index::FILE),
-        })
+        };
+        let matchbox = site_file.matchbox.into_iter();
+        let below =
+            matchbox.flat_map(|named| Library::FOLDERS.map(|name| dir.join(&named).join(name)));
+        Ok(std::iter::once(media).chain(below).collect())
     }
 
     /// Which stream in which mirror the site in `dir` serves; none if its media are a directory.
     pub fn mirrored_media(dir: &Path) -> Result<Option<MirroredMedia>, SiteError> {
-        Ok(match read(dir)?.value {
+        Ok(match read(dir)?.media.value {
             MediaFile::Dir(_) => None,
             MediaFile::Mirrored(media) => Some(MirroredMedia {
                 mirror: dir.join(&media.mirror),
@@ -137,11 +144,16 @@ impl Site {
     }
 
     /// Where this server has the files of the media: the path of their URLs, without slashes at
-    /// its ends. That of a mirrored build has its name in it, and stays its own.
+    /// its ends. That of a mirrored build has its name in it, and stays its own. `assets` is
+    /// matchbox's where there are data of it.
     pub fn assets(&self) -> String {
+        let above = match self.matchbox {
+            Some(_) => "media",
+            None => "assets",
+        };
         match &self.mirrored {
-            Some(mirrored) => format!("assets/{}", mirrored.release),
-            None => "assets".to_owned(),
+            Some(mirrored) => format!("{above}/{}", mirrored.release),
+            None => above.to_owned(),
         }
     }
 
@@ -196,10 +208,8 @@ impl Beside {
     }
 }
 
-/// `media` of the site in `dir`.
-fn read(dir: &Path) -> Result<Spanned<MediaFile>, SiteError> {
-    let site_file: SiteFile = file::read_yaml(&dir.join("site.yaml"))?;
-    Ok(site_file.media)
+fn read(dir: &Path) -> Result<SiteFile, SiteError> {
+    file::read_yaml(&dir.join("site.yaml"))
 }
 
 impl MirroredMedia {

@@ -12,6 +12,7 @@ mod file;
 mod first_stage;
 mod index;
 mod load;
+mod matchbox;
 mod media;
 mod pattern;
 mod render;
@@ -30,6 +31,7 @@ use serde::Deserialize;
 use crate::boot::{ConfigDelivery, FirstStage, Program};
 use crate::dhcp::Subnets;
 use crate::machine::{Intent, Policy, Subject};
+use crate::matchbox::Library;
 use index::Index;
 use render::Rendering;
 
@@ -38,6 +40,7 @@ pub use current::{CurrentSite, Refused, Status, Watch};
 pub use error::{SiteError, Warning};
 pub use explain::{Chosen, Explanation, GroupVerdict, Verdict};
 pub use first_stage::FirstStages;
+pub use matchbox::FromMatchbox;
 pub use media::{Asset, Mirrored, MirroredMedia};
 pub use render::SampleConfig;
 pub use selector::Selector;
@@ -73,6 +76,8 @@ pub struct Site {
     pub unknown_machines: UnknownMachines,
     /// Kernel arguments of the live system that finds out what such a machine consists of.
     pub discovery_kargs: Vec<String>,
+    /// matchbox data for machines that no group matches.
+    pub matchbox: Option<Arc<Library>>,
     /// What deserves a look without being wrong.
     pub warnings: Vec<Warning>,
 }
@@ -201,13 +206,14 @@ impl Site {
         media.chain(programs.all().map(Program::path))
     }
 
-    /// Where media are, with those that a mirror may have later.
+    /// Where media are, with those that a mirror may have later, and matchbox data.
     pub fn directories(&self) -> Vec<PathBuf> {
         let mirrored = self.mirrored.as_ref().map(Mirrored::shelf);
-        let media = Some(self.media_dir.clone());
+        let matchbox = self.matchbox.as_ref().map(|library| library.dir.clone());
+        let media = std::iter::once(self.media_dir.clone());
         media
-            .into_iter()
             .chain(mirrored.map(PathBuf::from))
+            .chain(matchbox)
             .collect()
     }
 
@@ -245,6 +251,7 @@ impl Site {
         self.unknown_machines != UnknownMachines::Ignore
             || self.assign(subject).is_some()
             || self.index.may_match(subject)
+            || self.matchbox_may_match(subject)
     }
 
     /// Every machine that a group names, by address, UUID, serial number or asset tag. Where the

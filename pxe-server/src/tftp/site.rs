@@ -1,5 +1,5 @@
 //! What names mean to the TFTP side of a site: boot programs and generated scripts, and for GRUB
-//! `assets/[RELEASE/]FILE`, `machines/MAC/grub.cfg?FACTS` and `machines/MAC/config.img?ticket=TICKET`, as HTTP
+//! `assets/[RELEASE/]FILE` or `media/…`, `machines/MAC/grub.cfg?FACTS` and `machines/MAC/config.img?ticket=TICKET`, as HTTP
 //! has them. Nothing in a query is decoded: GRUB encodes nothing.
 
 use std::net::Ipv4Addr;
@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use crate::boot::{BootFile, CONFIG_INITRD, Endpoint, autoexec_script, grub};
 use crate::mac::MacAddr;
 use crate::machine::{Event, Facts, Observer, Ticket, Via};
+use crate::matchbox::labels;
 use crate::provision::{ProvisionError, Provisioner};
 use crate::site::FirstStages;
 use crate::tftp::{Asker, Content, FileSource, OpenError, Opened, Opening};
@@ -41,8 +42,8 @@ impl<'a> Asked<'a> {
         let (path, query) = name.split_once('?').unwrap_or((name, ""));
         let parts: Vec<&str> = path.split('/').collect();
         match parts.as_slice() {
-            ["assets", file] => Some(Self::Asset(None, file)),
-            ["assets", release, file] => Some(Self::Asset(Some(release), file)),
+            ["assets" | "media", file] => Some(Self::Asset(None, file)),
+            ["assets" | "media", release, file] => Some(Self::Asset(Some(release), file)),
             ["machines", mac, grub::CONFIG] => Some(Self::Script(mac.parse().ok()?, query)),
             ["machines", mac, CONFIG_INITRD] => {
                 let ticket = query.strip_prefix("ticket=");
@@ -63,6 +64,17 @@ impl BootFiles {
     }
 
     async fn find(&self, name: &str, asker: Asker) -> Result<Opened, OpenError> {
+        let asset = self.provisioner.as_ref().and_then(|provisioner| {
+            let path = name.trim_start_matches('/').strip_prefix("assets/")?;
+            provisioner.matchbox_asset(path)
+        });
+        if let Some(path) = asset {
+            let content = Content::open(&path)?;
+            return Ok(Opened {
+                content,
+                note: None,
+            });
+        }
         if let (Some(asked), Some(provisioner)) = (Asked::parse(name), &self.provisioner) {
             let content = self.for_grub(asked, provisioner, asker).await?;
             return Ok(Opened {
@@ -86,9 +98,12 @@ impl BootFiles {
             }
             Asked::Script(mac, query) => {
                 let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-                let mut facts = Facts::of_query(pairs);
+                let mut facts = Facts::of_query(pairs.clone());
                 facts.address = facts.address.or(Some(asker.peer));
-                let given = provisioner.given(mac, facts).await?;
+                let said = std::iter::once(("mac", mac.to_string()))
+                    .chain(pairs.map(|(name, value)| (name, value.to_owned())));
+                let said: Vec<_> = said.map(|(name, value)| (name.to_owned(), value)).collect();
+                let given = provisioner.given(mac, facts, labels(&said)).await?;
                 let script = given.to_grub(mac, self.endpoint(asker));
                 let script = script.map_err(ProvisionError::from)?;
                 Ok(Content::Bytes(script.into_bytes()))

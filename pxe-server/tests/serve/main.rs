@@ -11,6 +11,8 @@ mod fixture;
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod cable;
 #[cfg(test)]
 mod command;

@@ -36,5 +36,10 @@ pub fn render(text: &str, data: &Value) -> Result<String, TemplateError> {
     eval::run(&template, data)
 }
 
+/// Refuses text that is no template.
+pub fn check(text: &str) -> Result<(), TemplateError> {
+    parse::parse(lex::lex(text)?).map(drop)
+}
+
 #[cfg(test)]
 mod tests;
