@@ -12,6 +12,6 @@ pub use discovery::{DiscoveryScript, discovery_script};
 pub use programs::{AUTOEXEC, BootFile, FirstStage, Program, Programs, boot_path};
 pub use script::{
     CONFIG_INITRD, CommandLineTooLong, ConfigDelivery, Endpoint, InstallScript, Platform,
-    autoexec_script, boot_script, disk_script, held_script, install_script, unclaimed_script,
+    autoexec_script, boot_script, config_version, disk_script, held_script, install_script, unclaimed_script,
     waiting_script,
 };

@@ -66,6 +66,12 @@ pub enum ConfigDelivery {
     Initrd,
 }
 
+/// What a URL names a config's version by: enough of its digest to tell it from all others of one
+/// machine.
+pub fn config_version(digest: Sha512Digest) -> String {
+    digest.to_string().chars().take(16).collect()
+}
+
 /// Name of the initrd that carries a machine's config.
 pub const CONFIG_INITRD: &str = "config.img";
 
@@ -142,7 +148,9 @@ impl InstallScript<'_> {
             self.profile.install.device
         ));
         if let ConfigDelivery::Url(digest) = self.config {
-            let url = self.endpoint.url(&format!("machines/{mac}/ignition"));
+            let version = config_version(digest);
+            let url = format!("machines/{mac}/ignition?version={version}");
+            let url = self.endpoint.url(&url);
             words.push(format!("{}={url}", karg::INST_IGNITION_URL));
             words.push(format!("{}=sha512-{digest}", karg::INST_IGNITION_HASH));
         }

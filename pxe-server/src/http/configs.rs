@@ -4,6 +4,7 @@
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
+use serde::Deserialize;
 
 use crate::http::condition::Conditions;
 use crate::http::reports::ReportQuery;
@@ -12,14 +13,22 @@ use crate::http::{App, Problem};
 
 const IGNITION: &str = "application/vnd.coreos.ignition+json";
 
-/// `GET /machines/{mac}/ignition`
+/// The query of a config.
+#[derive(Debug, Deserialize)]
+pub(super) struct ConfigQuery {
+    version: Option<String>,
+}
+
+/// `GET /machines/{mac}/ignition?version=…`: that version or none; without one, what it is now.
 pub(super) async fn ignition(
     State(app): State<App>,
     Path(mac): Path<String>,
+    Query(query): Query<ConfigQuery>,
     asked: Conditions,
 ) -> Result<Response, Problem> {
     let mac = Problem::parse_mac(&mac)?;
-    let ready = app.provisioner.config(mac).await?;
+    let version = query.version.as_deref();
+    let ready = app.provisioner.config(mac, version).await?;
     app.provisioner.served(mac, &ready);
     let bytes = Bytes::copy_from_slice(ready.config.bytes());
     Ok(named(&asked, IGNITION, &ready.sha512.to_string(), bytes))

@@ -62,7 +62,7 @@ impl From<ProvisionError> for Problem {
         match error {
             ProvisionError::Unmatched(_) => Self::NotFound(text),
             ProvisionError::Config => Self::Misconfigured(text),
-            ProvisionError::Ticket => Self::Conflict(text),
+            ProvisionError::Ticket | ProvisionError::Version(_) => Self::Conflict(text),
             ProvisionError::Registry(error) => error.into(),
             ProvisionError::Moment | ProvisionError::Stopping | ProvisionError::CommandLine(_) => {
                 Self::Unavailable(text)

@@ -14,7 +14,7 @@ use embed::customize::Customization;
 use embed::ignition::Config;
 use embed::initrd::Archive;
 
-use crate::boot::CommandLineTooLong;
+use crate::boot::{CommandLineTooLong, config_version};
 use crate::mac::MacAddr;
 use crate::machine::{
     Answer, Event, Facts, Gate, Matched, Registry, RegistryError, State, Terms, Ticket, TicketState,
@@ -35,6 +35,9 @@ pub enum ProvisionError {
     /// Its config, or the initrd of it, cannot be made; the log says why.
     #[error("this machine's config cannot be made; the server's log says why")]
     Config,
+    /// The config that was asked for is not the machine's any more, and is not kept.
+    #[error("the config of {0} has changed since the script that names this version")]
+    Version(MacAddr),
     /// The config is for the holder of another ticket.
     #[error("the ticket is not this machine's current one")]
     Ticket,
@@ -130,23 +133,33 @@ impl Provisioner {
     }
 
     /// The config that a machine is to get now: the very one whose digest its script named, while
-    /// it is about to install, even if the site has changed since.
-    pub async fn config(&self, mac: MacAddr) -> Result<Arc<ReadyConfig>, ProvisionError> {
+    /// it is about to install, even if the site has changed since. Who asks for a `version` gets
+    /// that or none: the digest beside its URL is of that one.
+    pub async fn config(
+        &self,
+        mac: MacAddr,
+        version: Option<&str>,
+    ) -> Result<Arc<ReadyConfig>, ProvisionError> {
         let installs = matches!(
             self.registry.state(mac),
             Some(State::Booting | State::Live | State::Installing)
         );
-        let ready = match self.issued.of(mac).filter(|_| installs) {
-            Some(issued) => issued,
-            None => {
-                let (site, subject) = (self.site.get(), self.registry.subject(mac));
-                let assignment = site
-                    .assign(&subject)
-                    .ok_or(ProvisionError::Unmatched(mac))?;
-                issued::make(&site, &assignment, &subject).await?
-            }
+        let is_it = |ready: &Arc<ReadyConfig>| {
+            version.is_none_or(|version| version == config_version(ready.sha512))
         };
-        Ok(ready)
+        let issued = self.issued.of(mac).filter(|_| installs);
+        if let Some(issued) = issued.filter(&is_it) {
+            return Ok(issued);
+        }
+        let (site, subject) = (self.site.get(), self.registry.subject(mac));
+        let assignment = site
+            .assign(&subject)
+            .ok_or(ProvisionError::Unmatched(mac))?;
+        let ready = issued::make(&site, &assignment, &subject).await?;
+        match is_it(&ready) {
+            true => Ok(ready),
+            false => Err(ProvisionError::Version(mac)),
+        }
     }
 
     /// An initrd with the config for the system that is installed, for a machine whose ticket is
@@ -161,7 +174,7 @@ impl Provisioner {
         {
             return Err(ProvisionError::Ticket);
         }
-        let ready = self.config(mac).await?;
+        let ready = self.config(mac, None).await?;
         let bytes = archive(&ready.config).map_err(|error| {
             tracing::error!(%mac, error = &*error, "no initrd for a machine");
             ProvisionError::Config

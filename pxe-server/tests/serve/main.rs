@@ -60,3 +60,5 @@ mod systemd;
 mod tftp;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod versions;

@@ -70,7 +70,7 @@ fn a_boot_is_captured_as_tcpdump_understands_it() {
         "DHCP-Message (53), length 1: ACK",
         "RRQ \"boot/02-53-54-00-00-00/",
         "GET /ipxe?mac=02-53-54-00-00-00",
-        "GET /machines/02-53-54-00-00-00/ignition HTTP/1.1",
+        "GET /machines/02-53-54-00-00-00/ignition?version=",
         "POST /machines/02-53-54-00-00-00/report?ticket=... HTTP/1.1",
     ] {
         let found = rest.find(step);

@@ -44,7 +44,7 @@ set pause=10
 "#;
     assert_eq!(install(ConfigDelivery::Initrd), want);
     let url = install(ConfigDelivery::Url(Sha512Digest([0xab; 64])));
-    assert!(url.contains("'coreos.inst.ignition_url=http://10.0.0.2:8080/machines/52-54-00-12-34-56/ignition' 'coreos.inst.ignition_hash=sha512-abab"));
+    assert!(url.contains("'coreos.inst.ignition_url=http://10.0.0.2:8080/machines/52-54-00-12-34-56/ignition?version=abababababababab' 'coreos.inst.ignition_hash=sha512-abab"));
     assert!(!url.contains("config.img"));
 }
 

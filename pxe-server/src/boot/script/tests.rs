@@ -74,7 +74,7 @@ echo pxe-server: 52:54:00:12:34:56: profile worker
 echo pxe-server: INSTALLING osevilx 1.2 on /dev/vda (its content will be lost)
 imgfree
 echo pxe-server: loading kernel vmlinuz
-kernel http://10.0.0.2:8080/assets/vmlinuz initrd=initrd.img ignition.firstboot ignition.platform.id=metal mitigations=auto console=ttyS0 coreos.live.rootfs_url=http://10.0.0.2:8080/assets/rootfs.img?mac=52-54-00-12-34-56 coreos.inst.install_dev=/dev/vda coreos.inst.ignition_url=http://10.0.0.2:8080/machines/52-54-00-12-34-56/ignition coreos.inst.ignition_hash=sha512-HASH coreos.report_url=http://10.0.0.2:8080/machines/52-54-00-12-34-56/report?ticket=07070707070707070707070707070707 || goto failed
+kernel http://10.0.0.2:8080/assets/vmlinuz initrd=initrd.img ignition.firstboot ignition.platform.id=metal mitigations=auto console=ttyS0 coreos.live.rootfs_url=http://10.0.0.2:8080/assets/rootfs.img?mac=52-54-00-12-34-56 coreos.inst.install_dev=/dev/vda coreos.inst.ignition_url=http://10.0.0.2:8080/machines/52-54-00-12-34-56/ignition?version=abababababababab coreos.inst.ignition_hash=sha512-HASH coreos.report_url=http://10.0.0.2:8080/machines/52-54-00-12-34-56/report?ticket=07070707070707070707070707070707 || goto failed
 echo pxe-server: loading initramfs initrd.img
 initrd --name initrd.img http://10.0.0.2:8080/assets/initrd.img || goto failed
 echo pxe-server: starting the live system
