@@ -206,12 +206,12 @@ impl Server {
         } = confined.into_bound();
         let first_stages = content.first_stages();
         let (store, registry, worker) = state::open(&settings, patience).await?;
-        let http_port = http.port().map_err(ServeError::Socket)?;
+        let ports = http.ports().map_err(ServeError::Socket)?;
         let files = BootFiles {
             first_stages: first_stages.clone(),
             provisioner: content.provisioner(&registry),
             advertise: settings.advertise,
-            http_port,
+            ports,
             observer: registry.observer(),
         };
         let tftp_port = tftp.port().map_err(ServeError::Socket)?;
@@ -226,7 +226,7 @@ impl Server {
             let dhcp = DhcpSettings {
                 ports: settings.dhcp_ports,
                 advertise: settings.advertise,
-                http_port,
+                http: ports,
                 limiter: limiter.clone(),
                 recorder: recorder.clone(),
             };

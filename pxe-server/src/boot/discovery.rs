@@ -44,10 +44,10 @@ impl DiscoveryScript<'_> {
     pub(super) fn kargs(&self) -> Result<Vec<String>, CommandLineTooLong> {
         let own = |rest: &str| {
             let path = format!("machines/{}/{rest}", self.mac.dashed());
-            self.endpoint.url(&path)
+            self.endpoint.karg_url(&path)
         };
         let rootfs = format!("{}/{}", self.assets, self.manifest.rootfs.file);
-        let rootfs = self.endpoint.url(&rootfs);
+        let rootfs = self.endpoint.karg_url(&rootfs);
         let mut words = live_kargs(self.manifest, self.kargs, &rootfs, self.mac);
         words.push(format!("{}={}", karg::DISCOVER, own("orders")));
         words.push(format!("{}={}", karg::REPORT_URL, own("report")));
@@ -63,7 +63,7 @@ pub fn discovery_script(parts: &DiscoveryScript<'_>) -> Result<String, CommandLi
     Ok(live_script(
         &parts.greeting(),
         parts.manifest,
-        &parts.endpoint.url(parts.assets),
+        &parts.endpoint.script_url(parts.assets),
         None,
         &line,
         parts.endpoint,
@@ -87,10 +87,7 @@ mod tests {
                 manifest: &site.manifest,
                 kargs,
                 assets: "assets",
-                endpoint: Endpoint {
-                    address: [10, 0, 0, 2].into(),
-                    port: 8080,
-                },
+                endpoint: Endpoint::plain([10, 0, 0, 2].into(), 8080),
             };
             let grub = grub::discovery_script(&parts);
             discovery_script(&parts).and_then(|ipxe| Ok([ipxe, grub?]))

@@ -156,7 +156,7 @@ fn live_script(
     assets: &str,
     config: Option<&str>,
     kargs: &[String],
-    Endpoint { address, port }: Endpoint,
+    Endpoint { address, port, .. }: Endpoint,
 ) -> String {
     let greeting: Vec<String> = greeting
         .iter()

@@ -3,15 +3,17 @@
 
 mod arch;
 mod discovery;
+mod endpoint;
 pub mod grub;
 mod programs;
 mod script;
 
 pub use arch::{Arch, ClientArch, Firmware, Transport};
 pub use discovery::{DiscoveryScript, discovery_script};
+pub use endpoint::{Endpoint, HttpPorts, Scheme, Schemes};
 pub use programs::{AUTOEXEC, BootFile, FirstStage, Program, Programs, boot_path};
 pub use script::{
-    CONFIG_INITRD, CommandLineTooLong, ConfigDelivery, Endpoint, InstallScript, Platform,
-    autoexec_script, boot_script, config_version, disk_script, held_script, install_script, unclaimed_script,
+    CONFIG_INITRD, CommandLineTooLong, ConfigDelivery, InstallScript, Platform, autoexec_script,
+    boot_script, config_version, disk_script, held_script, install_script, unclaimed_script,
     waiting_script,
 };

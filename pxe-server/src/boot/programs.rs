@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::boot::{Firmware, grub};
+use crate::boot::{Firmware, Schemes, grub};
 use crate::mac::MacAddr;
 
 /// The script that iPXE looks for beside the program it was loaded from.
@@ -61,6 +61,8 @@ pub struct FirstStage {
     pub programs: Programs,
     /// User classes by which iPXE is known.
     pub ipxe_user_classes: Vec<String>,
+    /// By which schemes this server is named.
+    pub schemes: Schemes,
 }
 
 /// What a requested name means.

@@ -6,34 +6,18 @@
 //! can lead to a disk being written.
 
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
 
 use embed::contract::karg;
 use embed::digest::Sha512Digest;
 use embed::manifest::Manifest;
 
+use super::Endpoint;
 use crate::mac::MacAddr;
 use crate::machine::Ticket;
 use crate::site::{InstallImage, Profile};
 
 /// Longest command line that an x86 kernel takes, with its NUL (`COMMAND_LINE_SIZE`).
 const COMMAND_LINE_SIZE: usize = 2048;
-
-/// The server's HTTP address as the machine at hand reaches it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Address.
-    pub address: Ipv4Addr,
-    /// TCP port.
-    pub port: u16,
-}
-
-impl Endpoint {
-    /// `http://ADDRESS:PORT/PATH`, with `path` given without a leading slash.
-    pub fn url(&self, path: &str) -> String {
-        format!("http://{}:{}/{path}", self.address, self.port)
-    }
-}
 
 /// iPXE's `${platform}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,9 +84,9 @@ pub struct InstallScript<'a> {
 pub struct CommandLineTooLong(pub usize);
 
 impl InstallScript<'_> {
-    /// URL of a file of the media.
+    /// URL of a file of the media, for the live system.
     fn asset(&self, file: &str) -> String {
-        self.endpoint.url(&format!("{}/{file}", self.assets))
+        self.endpoint.karg_url(&format!("{}/{file}", self.assets))
     }
 
     /// What it says on the screen.
@@ -150,13 +134,13 @@ impl InstallScript<'_> {
         if let ConfigDelivery::Url(digest) = self.config {
             let version = config_version(digest);
             let url = format!("machines/{mac}/ignition?version={version}");
-            let url = self.endpoint.url(&url);
+            let url = self.endpoint.karg_url(&url);
             words.push(format!("{}={url}", karg::INST_IGNITION_URL));
             words.push(format!("{}=sha512-{digest}", karg::INST_IGNITION_HASH));
         }
         let report = self
             .endpoint
-            .url(&format!("machines/{mac}/report?ticket={}", self.ticket));
+            .karg_url(&format!("machines/{mac}/report?ticket={}", self.ticket));
         words.push(format!("{}={report}", karg::REPORT_URL));
         if let (InstallImage::Published, Some(image)) =
             (self.profile.install.image, &self.manifest.image)
@@ -228,13 +212,16 @@ pub fn boot_script() -> String {
 pub fn autoexec_script(endpoint: Endpoint) -> String {
     format!(
         "#!ipxe\ndhcp ||\nchain --replace --autofree {}\n",
-        endpoint.url("boot.ipxe")
+        endpoint.script_url("boot.ipxe")
     )
 }
 
 /// Boots the disk, in the way that the firmware at hand understands.
 pub fn disk_script(mac: MacAddr, why: &str, platform: Platform, endpoint: Endpoint) -> String {
-    let again = format!("chain --replace --autofree {}", endpoint.url("boot.ipxe"));
+    let again = format!(
+        "chain --replace --autofree {}",
+        endpoint.script_url("boot.ipxe")
+    );
     format!(
         "#!ipxe\necho pxe-server: {mac}: {why}\necho pxe-server: booting the disk\n{}",
         boot_disk(platform, &again)
@@ -252,7 +239,10 @@ pub fn held_script(mac: MacAddr, why: &str, endpoint: Endpoint) -> String {
         format!("echo     pxe-server reinstall {mac}"),
         "echo Asking again in 30 s".to_owned(),
         "sleep 30".to_owned(),
-        format!("chain --replace --autofree {}", endpoint.url("boot.ipxe")),
+        format!(
+            "chain --replace --autofree {}",
+            endpoint.script_url("boot.ipxe")
+        ),
     ];
     lines.join("\n") + "\n"
 }
@@ -268,7 +258,10 @@ pub fn unclaimed_script(mac: MacAddr, endpoint: Endpoint) -> String {
         format!("echo     pxe-server claim {mac} --profile NAME"),
         "echo Asking again in 15 s".to_owned(),
         "sleep 15".to_owned(),
-        format!("chain --replace --autofree {}", endpoint.url("boot.ipxe")),
+        format!(
+            "chain --replace --autofree {}",
+            endpoint.script_url("boot.ipxe")
+        ),
     ];
     lines.join("\n") + "\n"
 }
@@ -280,7 +273,10 @@ pub fn waiting_script(mac: MacAddr, why: &str, endpoint: Endpoint) -> String {
         format!("echo pxe-server: {mac} waits to be installed: {why}"),
         "echo Asking again in 15 s".to_owned(),
         "sleep 15".to_owned(),
-        format!("chain --replace --autofree {}", endpoint.url("boot.ipxe")),
+        format!(
+            "chain --replace --autofree {}",
+            endpoint.script_url("boot.ipxe")
+        ),
     ];
     lines.join("\n") + "\n"
 }
@@ -288,11 +284,13 @@ pub fn waiting_script(mac: MacAddr, why: &str, endpoint: Endpoint) -> String {
 /// Boots the live system that installs the machine.
 pub fn install_script(parts: &InstallScript<'_>) -> Result<String, CommandLineTooLong> {
     let line = parts.command_line()?;
-    let config = parts.config_path().map(|path| parts.endpoint.url(&path));
+    let config = parts
+        .config_path()
+        .map(|path| parts.endpoint.script_url(&path));
     Ok(live_script(
         &parts.greeting(),
         parts.manifest,
-        &parts.endpoint.url(parts.assets),
+        &parts.endpoint.script_url(parts.assets),
         config.as_deref(),
         &line,
         parts.endpoint,
@@ -332,7 +330,10 @@ pub(super) fn live_script(
         ":failed".to_owned(),
         "echo pxe-server: could not load or start the live system; asking again in 10 s".to_owned(),
         "sleep 10".to_owned(),
-        format!("chain --replace --autofree {}", endpoint.url("boot.ipxe")),
+        format!(
+            "chain --replace --autofree {}",
+            endpoint.script_url("boot.ipxe")
+        ),
     ]);
     lines.join("\n") + "\n"
 }

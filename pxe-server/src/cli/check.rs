@@ -8,11 +8,17 @@ use anyhow::Context as _;
 use clap::Args;
 use embed::digest::Sha512Digest;
 
-use crate::boot::{Endpoint, InstallScript, install_script};
+use crate::boot::{HttpPorts, InstallScript, install_script};
 use crate::mac::MacAddr;
 use crate::machine::{Subject, Ticket};
 use crate::matchbox::{Labels, Library, ignition, variables};
 use crate::site::{Selector, Site, UnknownMachines};
+
+/// The ports of a server as it is started by default, and where TLS is usually.
+const EXAMPLE: HttpPorts = HttpPorts {
+    plain: 8080,
+    tls: Some(8443),
+};
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
@@ -120,10 +126,7 @@ fn show(site: &Site, machine: &Subject, scripts: bool, out: &mut impl Write) -> 
         config: profile.config_delivery.of(digest),
         ticket: Ticket([0; 16]),
         assets: &site.assets(),
-        endpoint: Endpoint {
-            address: Ipv4Addr::new(192, 0, 2, 1),
-            port: 8080,
-        },
+        endpoint: EXAMPLE.at(Ipv4Addr::new(192, 0, 2, 1), site.first_stage.schemes),
     };
     let script =
         install_script(&parts).with_context(|| format!("rendering the script of {name}"))?;

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use dhcproto::v4::MessageType;
 
-use crate::boot::{Endpoint, Firmware, Programs, Transport, boot_path};
+use crate::boot::{Firmware, HttpPorts, Programs, Scheme, Schemes, Transport, boot_path};
 use crate::dhcp::answer::{Answer, BootInfo};
 use crate::dhcp::lease::NoLease;
 use crate::dhcp::request::{BootRequest, Envelope, Kind, ParseError};
@@ -33,8 +33,10 @@ pub struct Context<'a> {
     pub address: Ipv4Addr,
     /// Our address on that interface, whatever clients are told.
     pub link: Ipv4Addr,
-    /// Port of our HTTP server.
-    pub http_port: u16,
+    /// Ports of our HTTP server.
+    pub ports: HttpPorts,
+    /// By which schemes it is named.
+    pub schemes: Schemes,
     /// Boot programs.
     pub programs: &'a Programs,
     /// User classes by which iPXE is known.
@@ -160,13 +162,15 @@ pub(super) fn boot_info(
     message_type: MessageType,
     context: &Context<'_>,
 ) -> Result<BootInfo, Ignored> {
-    let endpoint = Endpoint {
-        address: context.address,
-        port: context.http_port,
-    };
-    if let Kind::Ipxe { http: true } = request.kind {
+    let endpoint = context.ports.at(context.address, context.schemes);
+    if let Kind::Ipxe { http, https } = request.kind
+        && match context.schemes.scripts {
+            Scheme::Http => http,
+            Scheme::Https => https,
+        }
+    {
         return Ok(BootInfo::Ipxe {
-            url: endpoint.url("boot.ipxe"),
+            url: endpoint.script_url("boot.ipxe"),
         });
     }
     let program = context
@@ -176,7 +180,7 @@ pub(super) fn boot_info(
     let path = boot_path(request.envelope.mac, program);
     Ok(
         match (request.kind, request.arch.transport, request.arch.firmware) {
-            // An iPXE without HTTP chainloads a fuller one; native iPXE takes it by full URL only.
+            // An iPXE without HTTP, or HTTPS where scripts are named by it, chainloads a fuller one; native iPXE takes it by full URL only.
             (Kind::Ipxe { .. }, _, _) => BootInfo::Ipxe {
                 url: format!("tftp://{}/{path}", context.address),
             },

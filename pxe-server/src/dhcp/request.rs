@@ -35,6 +35,7 @@ pub(super) mod code {
     pub(in crate::dhcp) const LINK_SELECTION: u8 = 5;
     /// Sub-option of [`IPXE`]: this build fetches over HTTP.
     pub(in crate::dhcp) const IPXE_HTTP: u8 = 0x13;
+    pub(in crate::dhcp) const IPXE_HTTPS: u8 = 0x14;
 }
 
 /// Why a packet is no boot client's request.
@@ -69,10 +70,12 @@ pub enum ParseError {
 pub enum Kind {
     /// The firmware itself.
     Firmware,
-    /// iPXE, and whether it can fetch over HTTP.
+    /// iPXE, and how it can fetch.
     Ipxe {
         /// Has the HTTP feature.
         http: bool,
+        /// The same by HTTPS.
+        https: bool,
     },
 }
 
@@ -296,9 +299,13 @@ impl Options {
             .any(|class| user_class == class.as_bytes() || has_class(user_class, class));
         match (self.get(code::IPXE), named) {
             (None, false) => Kind::Firmware,
-            (None, true) => Kind::Ipxe { http: true },
+            (None, true) => Kind::Ipxe {
+                http: true,
+                https: true,
+            },
             (Some(features), _) => Kind::Ipxe {
                 http: sub_option(features, code::IPXE_HTTP).is_some(),
+                https: sub_option(features, code::IPXE_HTTPS).is_some(),
             },
         }
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use dhcproto::v4::MessageType;
 use tokio::sync::mpsc;
 
-use crate::boot::FirstStage;
+use crate::boot::{FirstStage, HttpPorts};
 use crate::dhcp::answer::BootInfo;
 use crate::dhcp::decide::{boot_info, sighting};
 use crate::dhcp::lease::{Handled, Place};
@@ -79,8 +79,8 @@ pub struct DhcpSettings {
     pub ports: DhcpPorts,
     /// Our address as clients shall use it, when not that of the interface.
     pub advertise: Option<Ipv4Addr>,
-    /// Port of our HTTP server.
-    pub http_port: u16,
+    /// Ports of our HTTP server.
+    pub http: HttpPorts,
     /// Who asks too often.
     pub limiter: Arc<Limiter>,
     /// Keeps packets.
@@ -241,7 +241,8 @@ impl DhcpServer {
             service,
             address: self.settings.advertise.unwrap_or(arrival.local),
             link: arrival.local,
-            http_port: self.settings.http_port,
+            ports: self.settings.http,
+            schemes: first.schemes,
             programs: &first.programs,
             ipxe_user_classes: &first.ipxe_user_classes,
         }

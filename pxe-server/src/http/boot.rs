@@ -1,7 +1,5 @@
 //! Boot programs for UEFI HTTP boot, and `autoexec.ipxe` beside them.
 
-use std::net::Ipv4Addr;
-
 use axum::Router;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::response::Response;
@@ -11,7 +9,7 @@ use crate::boot::{BootFile, autoexec_script, boot_path, grub};
 use crate::http::condition::Conditions;
 use crate::http::file::Served;
 use crate::http::tagged::tagged;
-use crate::http::{Local, Problem, TEXT, endpoint, kind_of};
+use crate::http::{Local, Problem, TEXT, Told, kind_of};
 use crate::machine::{Event, Observer, Via};
 use crate::site::FirstStages;
 
@@ -22,8 +20,8 @@ pub struct BootPrograms {
     pub first_stages: FirstStages,
     /// Where events go.
     pub observer: Observer,
-    /// Our address as clients shall use it, when not the one that they reached us by.
-    pub advertise: Option<Ipv4Addr>,
+    /// What clients are told of this server.
+    pub told: Told,
 }
 
 /// The route of boot programs.
@@ -41,19 +39,16 @@ async fn boot_file(
     asked: Conditions,
 ) -> Result<Response, Problem> {
     let mac = Problem::parse_mac(&mac)?;
-    let path = match app
-        .first_stages
-        .get()
-        .programs
-        .resolve(&boot_path(mac, &file))
-    {
+    let first_stage = app.first_stages.get();
+    let endpoint = app.told.endpoint(local, first_stage.schemes);
+    let path = match first_stage.programs.resolve(&boot_path(mac, &file)) {
         None => return Err(Problem::NotFound(format!("no boot program `{file}`"))),
         Some((_, BootFile::Autoexec)) => {
-            let script = autoexec_script(endpoint(app.advertise, local));
+            let script = autoexec_script(endpoint);
             return Ok(tagged(&asked, TEXT, script));
         }
         Some((_, BootFile::GrubConfig)) => {
-            let script = grub::first_script(endpoint(app.advertise, local).address);
+            let script = grub::first_script(endpoint.address);
             return Ok(tagged(&asked, TEXT, script));
         }
         Some((_, BootFile::Program(path))) => path,

@@ -48,7 +48,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 use tower_http::timeout::RequestBodyDeadlineLayer;
 
-use crate::boot::Endpoint;
+use crate::boot::{Endpoint, HttpPorts, Schemes};
 use crate::dhcp::LeaseServer;
 use crate::limit::{Asked, Limiter};
 use crate::machine::Registry;
@@ -115,21 +115,34 @@ pub struct App {
     pub recorder: Recorder,
     /// Room for those who follow events.
     pub followers: Followers,
-    /// Our address as clients shall use it, when not the one that they reached us by.
-    pub advertise: Option<Ipv4Addr>,
+    /// What clients are told of this server.
+    pub told: Told,
 }
 
 impl App {
     /// The server as the client of this connection sees it.
     fn endpoint(&self, local: Local) -> Endpoint {
-        endpoint(self.advertise, local)
+        let schemes = self.site.get().first_stage.schemes;
+        self.told.endpoint(local, schemes)
     }
 }
 
-fn endpoint(advertise: Option<Ipv4Addr>, local: Local) -> Endpoint {
-    Endpoint {
-        address: advertise.unwrap_or(local.address),
-        port: local.port,
+/// What clients are told of this server beside what they reached it by.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told {
+    /// Our address, when not the one that they reached us by.
+    pub advertise: Option<Ipv4Addr>,
+    /// Port with TLS.
+    pub https_port: Option<u16>,
+}
+
+impl Told {
+    fn endpoint(self, local: Local, schemes: Schemes) -> Endpoint {
+        let ports = HttpPorts {
+            plain: local.port,
+            tls: self.https_port,
+        };
+        ports.at(self.advertise.unwrap_or(local.address), schemes)
     }
 }
 

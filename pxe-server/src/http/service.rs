@@ -8,6 +8,7 @@ use axum::Router;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::boot::HttpPorts;
 use crate::http::front::{Front, Secure};
 use crate::http::tls::{Tls, TlsError, TlsFiles};
 use crate::net::NetError;
@@ -86,9 +87,12 @@ impl HttpService {
         })
     }
 
-    /// The machines' port.
-    pub fn port(&self) -> std::io::Result<u16> {
-        self.plain.port()
+    /// The machines' ports.
+    pub fn ports(&self) -> std::io::Result<HttpPorts> {
+        Ok(HttpPorts {
+            plain: self.plain.port()?,
+            tls: self.secure.as_ref().map(Front::port).transpose()?,
+        })
     }
 
     /// What is listened on, for people.

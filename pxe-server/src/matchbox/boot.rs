@@ -46,7 +46,7 @@ pub fn grub_config(boot: &Boot) -> String {
 /// What a GRUB that asks a site for its script does: boots the profile, its paths by HTTP from
 /// `endpoint` where this GRUB can, by TFTP otherwise.
 pub fn grub_answer(boot: &Boot, endpoint: Endpoint) -> String {
-    let Endpoint { address, port } = endpoint;
+    let Endpoint { address, port, .. } = endpoint;
     let kernel = words("linux", &format!("\"{}\"", boot.kernel), &boot.args);
     let initrds = boot.initrd.iter().map(|initrd| format!("\"{initrd}\""));
     let initrds: Vec<String> = initrds.collect();

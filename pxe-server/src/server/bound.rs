@@ -42,13 +42,15 @@ pub struct ConfinedServer(Bound);
 
 impl Bound {
     /// Reads what is to be served and binds everything.
-    pub fn new(settings: Settings) -> Result<Self, ServeError> {
+    pub fn new(mut settings: Settings) -> Result<Self, ServeError> {
         raise_file_limit();
         let content = Content::open(&settings)?;
         let dhcp_mode = dhcp_mode(&settings, &content.first_stages())?;
         state::check(&settings, dhcp_mode)?;
         let patience = Instant::now() + settings.wait;
         let (http, tftp, dhcp) = retry(patience, || bind(&settings, dhcp_mode))?;
+        settings.http.https_port = http.ports().map_err(ServeError::Socket)?.tls;
+        content.check_https(&settings)?;
         Ok(Self {
             settings,
             content,

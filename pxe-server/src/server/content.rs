@@ -11,7 +11,7 @@ use crate::confine::{ConfineError, Reach};
 use crate::dhcp::LeaseServer;
 use crate::http::{
     self, Access, App, BootPrograms, Followers, Libraries, MatchboxData, Routes, Signatures,
-    TokenBook,
+    TokenBook, Told,
 };
 use crate::limit::Limiter;
 use crate::machine::Registry;
@@ -60,6 +60,22 @@ impl Content {
         }
     }
 
+    /// Refuses a site that names a port for HTTPS which is not there, now and later.
+    pub(super) fn check_https(&self, settings: &Settings) -> Result<(), ServeError> {
+        let Self::Site(site, ..) = self else {
+            return Ok(());
+        };
+        let dir = settings.source.dir();
+        let refused = |source| ServeError::Site {
+            path: dir.to_owned(),
+            source,
+        };
+        match settings.http.https_port {
+            Some(_) => Ok(()),
+            None => site.without_https(dir).map_err(refused),
+        }
+    }
+
     /// The site, if one is served.
     pub(super) fn site(&self) -> Option<CurrentSite> {
         match self {
@@ -97,11 +113,14 @@ impl Content {
         settings: &Settings,
         tasks: &mut JoinSet<()>,
     ) -> Routes {
-        let advertise = settings.advertise;
+        let told = Told {
+            advertise: settings.advertise,
+            https_port: settings.http.https_port,
+        };
         let programs = BootPrograms {
             first_stages: self.first_stages(),
             observer: registry.observer(),
-            advertise,
+            told,
         };
         match self {
             Self::Site(site, issued, watch, signatures) => {
@@ -122,7 +141,7 @@ impl Content {
                     leases,
                     limiter,
                     recorder,
-                    advertise,
+                    told,
                 };
                 http::routes(app, programs, &Access::new(&settings.state))
             }

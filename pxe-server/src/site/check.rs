@@ -8,7 +8,7 @@ use std::path::Path;
 use embed::digest::Sha512Digest;
 
 use crate::boot::{
-    DiscoveryScript, Endpoint, InstallScript, Programs, discovery_script, install_script,
+    DiscoveryScript, Endpoint, HttpPorts, InstallScript, Programs, discovery_script, install_script,
 };
 use crate::mac::MacAddr;
 use crate::machine::Ticket;
@@ -40,10 +40,13 @@ pub(super) fn dhcp(site: &Site, path: &Path) -> Result<(), SiteError> {
 }
 
 /// No address of ours is longer.
-const LONGEST: Endpoint = Endpoint {
-    address: Ipv4Addr::BROADCAST,
-    port: u16::MAX,
-};
+fn longest(site: &Site) -> Endpoint {
+    let ports = HttpPorts {
+        plain: u16::MAX,
+        tls: Some(u16::MAX),
+    };
+    ports.at(Ipv4Addr::BROADCAST, site.first_stage.schemes)
+}
 
 pub(super) fn discovery(site: &Site, path: &Path) -> Result<(), SiteError> {
     for argument in &site.discovery_kargs {
@@ -54,7 +57,7 @@ pub(super) fn discovery(site: &Site, path: &Path) -> Result<(), SiteError> {
         manifest: &site.manifest,
         kargs: &site.discovery_kargs,
         assets: &site.assets(),
-        endpoint: LONGEST,
+        endpoint: longest(site),
     };
     let path = path.to_owned();
     let checked = discovery_script(&parts).map(drop);
@@ -110,7 +113,7 @@ pub(super) fn profiles(dir: &Path, site: &Site) -> Result<(), SiteError> {
             config: profile.config_delivery.of(Sha512Digest([0; 64])),
             ticket: Ticket([0; 16]),
             assets: &site.assets(),
-            endpoint: LONGEST,
+            endpoint: longest(site),
         };
         install_script(&parts).map_err(|source| SiteError::CommandLine { path, source })?;
     }

@@ -7,6 +7,7 @@ use std::error::Error as _;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::SystemTime;
 
@@ -67,7 +68,12 @@ pub struct Status {
 
 /// The site that is served; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct CurrentSite(Arc<RwLock<(Arc<Site>, Status)>>, Arc<OnceLock<Reach>>);
+pub struct CurrentSite {
+    served: Arc<RwLock<(Arc<Site>, Status)>>,
+    reach: Arc<OnceLock<Reach>>,
+    /// Whether there is no port for HTTPS.
+    plain_only: Arc<AtomicBool>,
+}
 
 impl CurrentSite {
     /// Begins with `site`.
@@ -77,20 +83,42 @@ impl CurrentSite {
             since: Timestamp::now(),
             refused: None,
         };
-        let served = RwLock::new((Arc::new(site), status));
-        Self(Arc::new(served), Arc::default())
+        Self {
+            served: Arc::new(RwLock::new((Arc::new(site), status))),
+            reach: Arc::default(),
+            plain_only: Arc::default(),
+        }
     }
 
     /// Refuses sites with files out of `reach` from now on.
     pub fn keep_within(&self, reach: Reach) {
         // The first stays: what was given up does not come back.
-        let _ = self.1.set(reach);
+        let _ = self.reach.set(reach);
+    }
+
+    /// Refuses sites of `dir` that name HTTPS, this one and later ones: there is no port for it.
+    pub fn without_https(&self, dir: &Path) -> Result<(), SiteError> {
+        self.plain_only.store(true, Ordering::Relaxed);
+        self.check_schemes(dir, &self.get())
+    }
+
+    fn check_schemes(&self, dir: &Path, site: &Site) -> Result<(), SiteError> {
+        if site.first_stage.schemes.need_https() && self.plain_only.load(Ordering::Relaxed) {
+            return Err(SiteError::Value {
+                path: dir.join("site.yaml"),
+                reason: "`http`: https is named, and this server has no --https-port".to_owned(),
+            });
+        }
+        Ok(())
     }
 
     /// Reads the site of `dir` as it would be served.
     pub fn read(&self, dir: &Path) -> Result<Site, SiteError> {
-        let read = Site::load(dir);
-        let Some(reach) = self.1.get() else {
+        let read = Site::load(dir).and_then(|site| {
+            self.check_schemes(dir, &site)?;
+            Ok(site)
+        });
+        let Some(reach) = self.reach.get() else {
             return read;
         };
         let out_of_reach = |path| Err(SiteError::OutOfReach { path });
@@ -111,7 +139,7 @@ impl CurrentSite {
 
     /// The site as it is now; it stays the same for whoever has it.
     pub fn get(&self) -> Arc<Site> {
-        self.0
+        self.served
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .0
@@ -120,7 +148,7 @@ impl CurrentSite {
 
     /// How serving goes.
     pub fn status(&self) -> Status {
-        self.0
+        self.served
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .1
@@ -129,7 +157,7 @@ impl CurrentSite {
 
     /// Serves what was read from now on, or says why it cannot be served.
     pub fn exchange(&self, read: Result<Site, SiteError>) {
-        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.served.write().unwrap_or_else(PoisonError::into_inner);
         let (site, status) = &mut *current;
         match read {
             Ok(read) => {

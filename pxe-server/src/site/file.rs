@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_saphyr::Spanned;
 
+use crate::boot::Schemes;
 use crate::site::media::MediaFile;
 use crate::site::subnets::DhcpFile;
 use crate::site::{SiteError, UnknownMachines};
@@ -24,6 +25,9 @@ pub(super) struct SiteFile {
     pub(super) grub: Option<GrubFile>,
     #[serde(default)]
     pub(super) dhcp: DhcpFile,
+    /// By which schemes this server is named.
+    #[serde(default)]
+    pub(super) http: Schemes,
     /// matchbox data directory, relative to the site directory.
     pub(super) matchbox: Option<PathBuf>,
     #[serde(default)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::file::{GrubFile, IpxeFile};
 use super::{CurrentSite, DhcpMode, SiteError, UnknownMachines, check, subnets};
-use crate::boot::{FirstStage, Program, Programs};
+use crate::boot::{FirstStage, Program, Programs, Schemes};
 use crate::dhcp::Subnets;
 use crate::machine::Subject;
 
@@ -22,7 +22,8 @@ pub enum FirstStages {
 impl FirstStages {
     /// Boot programs as Debian's `ipxe` package has them, for every machine.
     pub fn packaged() -> Self {
-        let first_stage = first_stage(IpxeFile::default(), None, subnets::ipxe(), Path::new(""));
+        let (classes, schemes) = (subnets::ipxe(), Schemes::default());
+        let first_stage = first_stage(IpxeFile::default(), None, classes, schemes, Path::new(""));
         Self::Fixed(Arc::new(first_stage))
     }
 
@@ -67,11 +68,12 @@ impl FirstStages {
     }
 }
 
-/// What `ipxe`, `grub` and `dhcp` of a site in `dir` ask for.
+/// What `ipxe`, `grub`, `dhcp` and `http` of a site in `dir` ask for.
 pub(super) fn first_stage(
     ipxe: IpxeFile,
     grub: Option<GrubFile>,
     ipxe_user_classes: Vec<String>,
+    schemes: Schemes,
     dir: &Path,
 ) -> FirstStage {
     let ipxe_dir = dir.join(&ipxe.dir);
@@ -92,5 +94,6 @@ pub(super) fn first_stage(
             grub: grub_dir.is_some(),
         },
         ipxe_user_classes,
+        schemes,
     }
 }

@@ -39,6 +39,7 @@ impl Site {
                 site_file.ipxe,
                 site_file.grub,
                 ipxe_user_classes,
+                site_file.http,
                 dir,
             )),
             dhcp_mode,

@@ -4,7 +4,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::boot::{BootFile, CONFIG_INITRD, Endpoint, autoexec_script, grub};
+use crate::boot::{BootFile, CONFIG_INITRD, Endpoint, HttpPorts, autoexec_script, grub};
 use crate::mac::MacAddr;
 use crate::machine::{Event, Facts, Observer, Ticket, Via};
 use crate::matchbox::labels;
@@ -21,8 +21,8 @@ pub struct BootFiles {
     pub provisioner: Option<Provisioner>,
     /// Our address as clients shall use it, when not that of the interface.
     pub advertise: Option<Ipv4Addr>,
-    /// Port of our HTTP server.
-    pub http_port: u16,
+    /// Ports of our HTTP server.
+    pub ports: HttpPorts,
     /// Where events go.
     pub observer: Observer,
 }
@@ -57,10 +57,8 @@ impl<'a> Asked<'a> {
 
 impl BootFiles {
     fn endpoint(&self, asker: Asker) -> Endpoint {
-        Endpoint {
-            address: self.advertise.unwrap_or(asker.local),
-            port: self.http_port,
-        }
+        let address = self.advertise.unwrap_or(asker.local);
+        self.ports.at(address, self.first_stages.get().schemes)
     }
 
     async fn find(&self, name: &str, asker: Asker) -> Result<Opened, OpenError> {

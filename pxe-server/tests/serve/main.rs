@@ -53,6 +53,8 @@ mod process;
 #[cfg(test)]
 mod rollouts;
 #[cfg(test)]
+mod schemes;
+#[cfg(test)]
 mod storm;
 #[cfg(test)]
 mod systemd;

@@ -81,7 +81,7 @@ pub(crate) fn write(dir: &Path, (certificate, key): &(Vec<u8>, Vec<u8>)) -> [Pat
     paths
 }
 
-fn start(dir: &Path) -> Server {
+pub(crate) fn start(dir: &Path) -> Server {
     start_with(dir, &[])
 }
 
@@ -99,13 +99,13 @@ fn start_with(dir: &Path, options: &[&OsStr]) -> Server {
 }
 
 /// A client that trusts this certificate only.
-fn client(pem: &[u8]) -> Client {
+pub(crate) fn client(pem: &[u8]) -> Client {
     let root = reqwest::Certificate::from_pem(pem).unwrap();
     let builder = Client::builder().tls_certs_only([root]);
     builder.build().unwrap()
 }
 
-fn url(server: &Server, path: &str) -> String {
+pub(crate) fn url(server: &Server, path: &str) -> String {
     format!("https://127.0.0.1:{}/{path}", server.https.unwrap())
 }
 

@@ -1,5 +1,7 @@
 //! The scripts word for word, and what no script may ever hold.
 
+use std::net::Ipv4Addr;
+
 use embed::digest::{Sha256Digest, Sha512Digest};
 use embed::manifest::{Artifact, FORMAT, ImageArtifact};
 use embed::medium::LiveImage;
@@ -8,10 +10,7 @@ use super::*;
 use crate::site::{Delivery, Install, Metadata};
 
 pub(in crate::boot) const MAC: MacAddr = MacAddr([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
-pub(in crate::boot) const ENDPOINT: Endpoint = Endpoint {
-    address: Ipv4Addr::new(10, 0, 0, 2),
-    port: 8080,
-};
+pub(in crate::boot) const ENDPOINT: Endpoint = Endpoint::plain(Ipv4Addr::new(10, 0, 0, 2), 8080);
 
 pub(in crate::boot) fn manifest() -> Manifest {
     let artifact = |file: &str| Artifact {

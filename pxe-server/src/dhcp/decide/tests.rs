@@ -3,6 +3,7 @@
 
 mod facts;
 pub(in crate::dhcp) mod packets;
+mod schemes;
 
 use dhcproto::Decodable as _;
 use dhcproto::v4::{DhcpOption, Message, OptionCode};
@@ -10,7 +11,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::boot::Arch;
-use packets::{DISCOVER, FEATURES, MAC, REQUEST, UUID, bios_rom, ipxe_rom, ovmf, packet, program};
+use packets::{
+    DISCOVER, FEATURES, MAC, PORTS, REQUEST, UUID, bios_rom, ipxe_rom, ovmf, packet, program,
+};
 
 const US: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 const LINK: Ipv4Addr = Ipv4Addr::new(192, 168, 9, 9);
@@ -30,7 +33,8 @@ fn decided(packet: &[u8], service: Service) -> Decision {
             service,
             address: US,
             link: LINK,
-            http_port: 8080,
+            ports: PORTS,
+            schemes: Schemes::default(),
             programs: &programs,
             ipxe_user_classes: &classes,
         },

@@ -19,7 +19,8 @@ fn host_name_and_relay_are_facts_about_the_machine() {
         service: Service::Dhcp,
         address: US,
         link: LINK,
-        http_port: 8080,
+        ports: PORTS,
+        schemes: Schemes::default(),
         programs: &programs,
         ipxe_user_classes: &[],
     };

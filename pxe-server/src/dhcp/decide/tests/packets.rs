@@ -1,6 +1,6 @@
 //! What firmware sends, built option by option.
 
-use crate::boot::Program;
+use crate::boot::{HttpPorts, Program};
 
 pub(in crate::dhcp) const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 pub(in crate::dhcp) const UUID: [u8; 17] = [
@@ -8,6 +8,11 @@ pub(in crate::dhcp) const UUID: [u8; 17] = [
 ];
 pub(in crate::dhcp) const DISCOVER: u8 = 1;
 pub(in crate::dhcp) const REQUEST: u8 = 3;
+
+pub(in crate::dhcp) const PORTS: HttpPorts = HttpPorts {
+    plain: 8080,
+    tls: Some(8443),
+};
 
 /// A client's packet: fixed header as firmware fills it, then `options`.
 pub(in crate::dhcp) fn packet(options: &[(u8, &[u8])]) -> Vec<u8> {

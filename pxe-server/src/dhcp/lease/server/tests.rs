@@ -9,10 +9,10 @@ use dhcproto::Decodable as _;
 use dhcproto::v4::{DhcpOption, Message, OptionCode};
 
 use super::*;
-use crate::boot::Programs;
+use crate::boot::{Programs, Schemes};
 use crate::dhcp::decide::boot_info;
 use crate::dhcp::decide::tests::packets::{
-    DISCOVER, FEATURES, MAC, REQUEST, bios_rom, ipxe_rom, ovmf, packet, program,
+    DISCOVER, FEATURES, MAC, PORTS, REQUEST, bios_rom, ipxe_rom, ovmf, packet, program,
 };
 use crate::dhcp::{Context, Destination, Reservation, Service, Subnet, SubnetParts};
 use crate::mac::MacAddr;
@@ -102,7 +102,8 @@ impl Bench {
             service: Service::Dhcp,
             address: US,
             link: US,
-            http_port: 8080,
+            ports: PORTS,
+            schemes: Schemes::default(),
             programs: &programs,
             ipxe_user_classes: &[],
         };
