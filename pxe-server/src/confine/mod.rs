@@ -101,6 +101,7 @@ pub struct Confined {
     capabilities: Vec<String>,
     /// What may be read and written, where the kernel sees to it.
     files: Option<Reach>,
+    needs: Needs,
 }
 
 impl Confined {
@@ -119,10 +120,13 @@ impl Confined {
             [] => "no capabilities".to_owned(),
             left => left.join(" "),
         };
-        let files = match &self.files {
-            None => "files as its user (without Landlock: this kernel has none, or gpg signs)"
-                .to_owned(),
-            Some(reach) => format!("by Landlock: {reach}"),
+        let files = match (&self.files, self.needs) {
+            (Some(reach), _) => format!("by Landlock: {reach}"),
+            (None, Needs::Programs) => {
+                "files as its user (without Landlock: it signs, and gpg has files of its own)"
+                    .to_owned()
+            }
+            (None, _) => "files as its user (without Landlock: this kernel has none)".to_owned(),
         };
         format!("confined: {user}, {capabilities}, {files}")
     }
@@ -158,6 +162,7 @@ pub fn confine(
         user: account.map(|account| account.name),
         capabilities,
         files: enforced.then_some(reach),
+        needs,
     })
 }
 

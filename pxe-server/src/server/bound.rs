@@ -44,7 +44,7 @@ impl Bound {
     /// Reads what is to be served and binds everything.
     pub fn new(mut settings: Settings) -> Result<Self, ServeError> {
         raise_file_limit();
-        let content = Content::open(&settings)?;
+        let content = Content::open(&settings.source)?;
         let dhcp_mode = dhcp_mode(&settings, &content.first_stages())?;
         state::check(&settings, dhcp_mode)?;
         let patience = Instant::now() + settings.wait;
@@ -63,12 +63,13 @@ impl Bound {
     }
 
     /// Gives up what serving does not need, for this thread and those that it starts from now on.
-    pub fn confine(self) -> Result<ConfinedServer, ServeError> {
+    pub fn confine(mut self) -> Result<ConfinedServer, ServeError> {
         let confined = self.give_up().map_err(ServeError::Confine)?;
         tracing::info!("{}", confined.summary());
         if let Some(reach) = confined.files() {
             self.content.keep_within(reach);
         }
+        self.content.sign_by(self.settings.key.as_ref())?;
         Ok(ConfinedServer(self))
     }
 

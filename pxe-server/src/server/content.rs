@@ -11,7 +11,7 @@ use crate::confine::{ConfineError, Reach};
 use crate::dhcp::LeaseServer;
 use crate::http::{
     self, Access, App, BootPrograms, Followers, Libraries, MatchboxData, Routes, Signatures,
-    TokenBook, Told,
+    SigningKey, TokenBook, Told,
 };
 use crate::limit::Limiter;
 use crate::machine::Registry;
@@ -29,14 +29,10 @@ pub(super) enum Content {
 
 impl Content {
     /// Reads it for the first time.
-    pub(super) fn open(settings: &Settings) -> Result<Self, ServeError> {
-        let key = settings.key.as_ref();
-        let refused = |source| ServeError::Key {
-            path: key.map(|key| key.path.clone()).unwrap_or_default(),
-            source,
-        };
-        let signatures = Signatures::by(key).map_err(refused)?;
-        match &settings.source {
+    pub(super) fn open(source: &Source) -> Result<Self, ServeError> {
+        // Nobody signs until the server is confined: what gpg starts then is confined, too.
+        let signatures = Signatures::default();
+        match source {
             Source::Site(dir) => {
                 let path = dir.clone();
                 let refused = |source| ServeError::Site { path, source };
@@ -58,6 +54,20 @@ impl Content {
                 }))
             }
         }
+    }
+
+    /// Has what is given out signed by `key`, if there is one.
+    pub(super) fn sign_by(&mut self, key: Option<&SigningKey>) -> Result<(), ServeError> {
+        let made = Signatures::by(key).map_err(|source| ServeError::Key {
+            path: key.map(|key| key.path.clone()).unwrap_or_default(),
+            source,
+        })?;
+        match self {
+            Self::Site(.., signatures) | Self::Matchbox(MatchboxData { signatures, .. }) => {
+                *signatures = made;
+            }
+        }
+        Ok(())
     }
 
     /// Refuses a site that names a port for HTTPS which is not there, now and later.

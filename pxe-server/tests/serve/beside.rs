@@ -24,7 +24,7 @@ fn name_matchbox(dir: &Path, matchbox: &str) {
 }
 
 /// A site for one machine, and a data directory for whoever is installed and for everybody.
-fn moving() -> tempfile::TempDir {
+pub(crate) fn moving() -> tempfile::TempDir {
     let dir = site_dir();
     name_matchbox(dir.path(), "matchbox: ../old\n");
     for (name, text) in [

@@ -17,17 +17,20 @@ const NOBODY: &str = "nobody";
 /// The values of a field of `/proc/PID/task/*/status`, one for each thread.
 fn of_threads(server: &Server, field: &str) -> Vec<String> {
     let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
-    let statuses =
-        tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("status")).ok());
-    let value = |status: String| {
-        let found = status
-            .lines()
-            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-        found.unwrap().trim().to_owned()
-    };
-    let values: Vec<String> = statuses.map(value).collect();
+    let tasks = tasks.map(|task| task.unwrap().file_name().into_string().unwrap());
+    // A thread that has ended meanwhile has no status.
+    let values = tasks.filter_map(|task| status_field(task.parse().unwrap(), field));
+    let values: Vec<String> = values.collect();
     assert!(values.len() > 2, "the runtime has threads: {values:?}");
     values
+}
+
+/// A field of the status of a process or thread, while it is there.
+pub(crate) fn status_field(task: u32, field: &str) -> Option<String> {
+    let status = std::fs::read_to_string(format!("/proc/{task}/status")).ok()?;
+    let mut lines = status.lines();
+    let value = lines.find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    Some(value.unwrap().trim().to_owned())
 }
 
 fn assert_all(server: &Server, field: &str, want: &str) {
@@ -61,7 +64,14 @@ fn open(directory: &Path) {
 fn every_thread_has_given_up_what_it_does_not_need() {
     let dir = site_dir();
     let server = Server::start(dir.path());
-    assert_all(&server, "NoNewPrivs", "1");
+    assert_given_up(&server);
+    let ticket = ticket_in(&server.script());
+    assert_eq!(ticket.len(), 32, "it still writes its state");
+}
+
+/// Asserts that every thread has no privileges and gets none.
+pub(crate) fn assert_given_up(server: &Server) {
+    assert_all(server, "NoNewPrivs", "1");
     // CAP_DAC_OVERRIDE, the second bit, as long as the user is root.
     let left = if geteuid().is_root() {
         "0000000000000002"
@@ -69,16 +79,14 @@ fn every_thread_has_given_up_what_it_does_not_need() {
         "0000000000000000"
     };
     for field in ["CapEff", "CapPrm"] {
-        assert_all(&server, field, left);
+        assert_all(server, field, left);
     }
     for field in ["CapInh", "CapAmb"] {
-        assert_all(&server, field, "0000000000000000");
+        assert_all(server, field, "0000000000000000");
     }
     if geteuid().is_root() {
-        assert_all(&server, "CapBnd", left);
+        assert_all(server, "CapBnd", left);
     }
-    let ticket = ticket_in(&server.script());
-    assert_eq!(ticket.len(), 32, "it still writes its state");
 }
 
 #[test]

@@ -55,6 +55,8 @@ mod rollouts;
 #[cfg(test)]
 mod schemes;
 #[cfg(test)]
+mod signing;
+#[cfg(test)]
 mod storm;
 #[cfg(test)]
 mod systemd;

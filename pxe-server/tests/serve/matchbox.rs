@@ -1,7 +1,7 @@
 //! A data directory in matchbox's layout, served over the endpoints that its machines ask.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use reqwest::blocking::Response;
@@ -14,7 +14,7 @@ fn write(dir: &Path, name: &str, text: &str) {
     std::fs::write(path, text).unwrap();
 }
 
-fn data_dir() -> tempfile::TempDir {
+pub(crate) fn data_dir() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in [
         (
@@ -207,7 +207,7 @@ fn directories_of_assets_are_listed() {
     assert_eq!(text(server.get("assets/page/")).1, "<p>here</p>");
 }
 
-fn gpg(home: &Path, words: &[&str]) -> Vec<u8> {
+pub(crate) fn gpg(home: &Path, words: &[&str]) -> Vec<u8> {
     let mut command = Command::new("gpg");
     command.args(["--batch", "--quiet", "--pinentry-mode", "loopback"]);
     command.arg("--homedir").arg(home).args(words);
@@ -217,12 +217,11 @@ fn gpg(home: &Path, words: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-#[test]
-fn what_is_served_has_signatures_that_gpg_finds_good() {
-    let dir = data_dir();
+/// A home of gpg's that has made a key to sign with, and the file of that key, locked by `phrase`.
+pub(crate) fn signing_key(phrase: &str) -> (tempfile::TempDir, PathBuf) {
     let home = tempfile::tempdir().unwrap();
     std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
-    let pass = ["--passphrase", "secret phrase"];
+    let pass = ["--passphrase", phrase];
     let make = ["--quick-generate-key", "boot", "ed25519", "sign", "never"];
     gpg(home.path(), &[&pass[..], &make[..]].concat());
     let key = home.path().join("secring.gpg");
@@ -231,6 +230,13 @@ fn what_is_served_has_signatures_that_gpg_finds_good() {
         &[&pass[..], &["--export-secret-keys"]].concat(),
     );
     std::fs::write(&key, secret).unwrap();
+    (home, key)
+}
+
+#[test]
+fn what_is_served_has_signatures_that_gpg_finds_good() {
+    let dir = data_dir();
+    let (home, key) = signing_key("secret phrase");
     let own = dir.path().join("own");
     std::fs::create_dir(&own).unwrap();
     let environment = [
@@ -285,7 +291,16 @@ fn a_server_that_cannot_sign_does_not_start() {
     let dir = data_dir();
     write(dir.path(), "none.gpg", "no key");
     let output = Command::new(env!("CARGO_BIN_EXE_pxe-server"))
-        .args(["serve", "--dhcp", "off", "--matchbox"])
+        .args([
+            "serve",
+            "--dhcp",
+            "off",
+            "--http-port",
+            "0",
+            "--tftp-port",
+            "0",
+        ])
+        .arg("--matchbox")
         .arg(dir.path().join("data"))
         .arg("--state")
         .arg(dir.path().join("state"))
