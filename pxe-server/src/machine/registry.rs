@@ -96,6 +96,9 @@ enum Command {
     Stop,
 }
 
+/// What tells the time of events.
+type Clock = fn() -> Timestamp;
+
 /// Facts that the network sides were told and that may not be durable yet.
 type Heard = Arc<RwLock<HashMap<MacAddr, Facts>>>;
 
@@ -109,6 +112,7 @@ pub struct Registry {
     dropped: Arc<AtomicU64>,
     feed: Feed,
     tally: Arc<Tally>,
+    clock: Clock,
 }
 
 /// Handle that can only note events, for the sides that must not wait.
@@ -131,6 +135,11 @@ impl Worker {
 impl Registry {
     /// Loads all machines and starts the thread.
     pub fn start(store: Arc<dyn MachineStore>) -> Result<(Self, Worker), StoreError> {
+        Self::start_by(store, now)
+    }
+
+    /// The same by another clock.
+    fn start_by(store: Arc<dyn MachineStore>, clock: Clock) -> Result<(Self, Worker), StoreError> {
         let view: View = Arc::new(RwLock::new(Known::new(store.load()?)));
         let (queue, requests) = mpsc::channel(QUEUE);
         let (feed, tally) = (Feed::new(), Arc::<Tally>::default());
@@ -139,6 +148,7 @@ impl Registry {
             store: store.clone(),
             feed: feed.clone(),
             tally: tally.clone(),
+            clock,
             fails: false,
         };
         let thread = std::thread::spawn(move || worker.run(requests));
@@ -155,6 +165,7 @@ impl Registry {
                 dropped: Arc::default(),
                 feed,
                 tally,
+                clock,
             },
             Worker(thread),
         ))
@@ -330,7 +341,7 @@ impl Observer {
 
     /// Notes an event, without waiting.
     pub fn note(&self, mac: MacAddr, event: Event) {
-        let time = now();
+        let time = (self.0.clock)();
         if let Event::DhcpDiscover { facts, .. } = &event {
             self.0.hear(mac, facts);
         }

@@ -4,12 +4,14 @@
 use std::collections::HashMap;
 
 use embed::report::Report;
-use jiff::Timestamp;
+use jiff::{Span, Timestamp};
 
 use super::known::View;
-use super::{Command, MAX_MACHINES, RegistryError, now};
+use super::{Clock, Command, MAX_MACHINES, RegistryError};
 use crate::mac::MacAddr;
-use crate::machine::{Answer, Count, Event, Facts, Gate, Machine, Matched, Record, Terms, Ticket};
+use crate::machine::{
+    Answer, Count, Event, Facts, Gate, Machine, Matched, Orders, Record, Terms, Ticket,
+};
 use crate::store::{Change, Revision, Turn};
 
 /// What a request comes to.
@@ -35,15 +37,17 @@ pub(super) struct Decided {
 /// Requests that are decided together.
 pub(super) struct Batch<'a> {
     pub(super) view: &'a View,
+    pub(super) clock: Clock,
     changes: HashMap<MacAddr, Change>,
     decided: Vec<Decided>,
 }
 
 impl<'a> Batch<'a> {
     /// One without requests, on what is known now.
-    pub(super) fn new(view: &'a View) -> Self {
+    pub(super) fn new(view: &'a View, clock: Clock) -> Self {
         Self {
             view,
+            clock,
             changes: HashMap::new(),
             decided: Vec::new(),
         }
@@ -78,7 +82,7 @@ impl<'a> Batch<'a> {
                 ..
             } => (*mac, self.hardware(*mac, hardware, *uptime_ms)),
             Command::Operator { request, .. } => {
-                let time = now();
+                let time = (self.clock)();
                 let carried = self.change(request.mac, time).map(|change| {
                     if let Some(event) = change.machine.carry_out(request) {
                         record(change, event, time);
@@ -148,7 +152,7 @@ impl<'a> Batch<'a> {
         terms: Option<&Terms>,
         facts: &Facts,
     ) -> Option<Decision> {
-        let time = now();
+        let time = (self.clock)();
         let change = self.change(mac, time)?;
         let assigned = matched.is_some();
         if let Some(event) = change.machine.note_match(matched.clone()) {
@@ -200,7 +204,7 @@ impl<'a> Batch<'a> {
     }
 
     fn report(&mut self, mac: MacAddr, ticket: Ticket, report: &Report) -> Option<Decision> {
-        let time = now();
+        let time = (self.clock)();
         let view = self.view;
         let change = self.touch(mac, time)?;
         if change.machine.events == 0 {
@@ -209,15 +213,17 @@ impl<'a> Batch<'a> {
         match change.machine.report(ticket, report) {
             Ok(true) => {
                 let event = Event::from_report(report);
-                change.machine.note_failure(&event, time);
+                let mut failed = time;
                 // Whoever lets the next install begin must know of the failure.
                 if let (Event::InstallFailed { .. }, Some(intent)) =
                     (&event, &change.machine.install)
                 {
                     let profile = intent.profile.clone();
                     let rollout = view.read().ok()?.rollout(&profile);
+                    failed = after(time, &rollout.orders);
                     change.turn = Some(Turn { profile, rollout });
                 }
+                change.machine.note_failure(&event, failed);
                 record(change, event, time);
                 Some(Decision::Noted)
             }
@@ -225,6 +231,14 @@ impl<'a> Batch<'a> {
             Err(refusal) => Some(Decision::Refused(RegistryError::Refused(refusal))),
         }
     }
+}
+
+/// The time of a failure that is told now: later than the last order to go on, which it counts
+/// against, also if the clock was set back since that was given.
+fn after(time: Timestamp, orders: &Orders) -> Timestamp {
+    let resumed = orders.resumed.as_ref().map(|resumed| resumed.time);
+    let next = resumed.and_then(|resumed| resumed.checked_add(Span::new().milliseconds(1)).ok());
+    next.map_or(time, |next| time.max(next))
 }
 
 /// Appends an event; a clock that was set back does not turn the timeline around.

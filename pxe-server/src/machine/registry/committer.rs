@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::batch::{Batch, Decided, Decision};
 use super::known::View;
-use super::{Command, RegistryError, Reply};
+use super::{Clock, Command, RegistryError, Reply};
 use crate::mac::MacAddr;
 use crate::machine::{Answer, Feed, Orders};
 use crate::store::{Change, MachineStore, Outcome, Revision, Rollout, Stored};
@@ -47,6 +47,7 @@ pub(super) struct Committer {
     pub(super) store: Arc<dyn MachineStore>,
     pub(super) feed: Feed,
     pub(super) tally: Arc<Tally>,
+    pub(super) clock: Clock,
     /// Whether the last commit failed: a long fault is told once.
     pub(super) fails: bool,
 }
@@ -73,7 +74,7 @@ impl Committer {
 
     fn serve(&mut self, mut waiting: Vec<Command>) {
         for round in 1..=ROUNDS {
-            let mut batch = Batch::new(&self.view);
+            let mut batch = Batch::new(&self.view, self.clock);
             for command in waiting {
                 match command {
                     Command::Orders { .. } => self.share(command),

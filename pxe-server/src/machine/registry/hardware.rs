@@ -4,7 +4,7 @@
 use embed::hardware::Hardware;
 
 use super::batch::{Batch, Decision, record};
-use super::{Command, Registry, RegistryError, now};
+use super::{Command, Registry, RegistryError};
 use crate::mac::MacAddr;
 use crate::machine::Event;
 
@@ -36,7 +36,7 @@ impl Batch<'_> {
         hardware: &Hardware,
         uptime_ms: u64,
     ) -> Option<Decision> {
-        let (view, time) = (self.view, now());
+        let (view, time) = (self.view, (self.clock)());
         let change = self.change(mac, time)?;
         if change.machine.hardware.is_none() {
             let view = view.read().ok()?;

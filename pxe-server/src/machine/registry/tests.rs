@@ -9,6 +9,7 @@ use super::*;
 use crate::machine::State;
 use crate::store::{Change, Embedded, Outcome, Snapshot};
 
+mod clock;
 mod histories;
 mod shared;
 
