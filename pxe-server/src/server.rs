@@ -5,7 +5,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use installer::sign::SignError;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -13,14 +13,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::confine::ConfineError;
-use crate::dhcp::{DhcpPorts, DhcpServer, DhcpSettings, EchoSocket, LeaseServer, Leasing};
+use crate::dhcp::{DhcpPorts, DhcpServer, DhcpSettings, LeaseServer};
 use crate::http::{HttpError, HttpService, HttpSettings, SigningKey};
 use crate::limit::Limiter;
 use crate::machine::{OrdersError, Registry, Worker};
 use crate::matchbox::BookError;
 use crate::net::NetError;
-use crate::site::{DhcpMode, FirstStages, SiteError};
-use crate::store::{Leases, MachineStore, StoreError};
+use crate::site::{DhcpMode, SiteError};
+use crate::store::{MachineStore, StoreError};
 use crate::tftp::{BootFiles, TftpServer};
 use crate::trace::Recorder;
 
@@ -30,7 +30,6 @@ mod polling;
 mod state;
 mod supervisor;
 
-use bound::retry;
 pub use bound::{Bound, ConfinedServer};
 use content::Content;
 use polling::{carry_out_requests, watch_requests};
@@ -143,9 +142,6 @@ pub enum ServeError {
     /// Addresses are to be leased, and the site has none.
     #[error("the site has no subnets to lease addresses in")]
     NoSubnets,
-    /// Addresses are to be leased, and other servers would not know of it.
-    #[error("several servers cannot lease addresses together")]
-    SharedLeases,
     /// The orders about rollouts cannot be read.
     #[error("nobody is installed as long as it is not known which rollouts are halted")]
     Orders(#[source] OrdersError),
@@ -219,8 +215,8 @@ impl Server {
         let recorder = Recorder::default();
         let tftp = TftpServer::new(tftp, Arc::new(files), limiter.clone(), recorder.clone());
         let (sockets, echo) = dhcp.map_or((None, None), |dhcp| (Some(dhcp.sockets), dhcp.echo));
-        let leasing = echo.map(|echo| leasing(&settings, &first_stages, echo, patience));
-        let leasing = leasing.transpose()?;
+        let (subnets, shared) = (first_stages.subnets(), store.clone().leases());
+        let leasing = state::leasing(shared, &settings, subnets, echo, patience).await?;
         let leases = leasing.as_ref().map(|leasing| leasing.server.clone());
         let dhcp = sockets.map(|sockets| {
             let dhcp = DhcpSettings {
@@ -339,27 +335,6 @@ async fn drain(mut serving: JoinSet<()>, time: Duration, hurry: impl Future<Outp
         () = tokio::time::sleep(time) => tracing::warn!("downloads that took too long are cut"),
         () = hurry => tracing::warn!("told again to stop: downloads are cut"),
     }
-}
-
-fn state_error(settings: &Settings, source: StoreError) -> ServeError {
-    ServeError::State {
-        path: settings.state.clone(),
-        source,
-    }
-}
-
-/// Leases addresses, from what the state directory keeps.
-fn leasing(
-    settings: &Settings,
-    first_stages: &FirstStages,
-    echo: io::Result<EchoSocket>,
-    patience: Instant,
-) -> Result<Leasing, ServeError> {
-    let state = |source| state_error(settings, source);
-    let store = retry(patience, || Leases::open(&settings.state).map_err(state))?;
-    let started = LeaseServer::start(Arc::new(store), first_stages.subnets(), echo);
-    let (server, answers) = started.map_err(state)?;
-    Ok(Leasing { server, answers })
 }
 
 /// Every transfer and connection takes a file descriptor; the usual soft limit is 1024.

@@ -113,9 +113,6 @@ fn serve_hint(error: &ServeError) -> Option<&'static str> {
         ServeError::NoSubnets => {
             Some("name them in site.yaml under `dhcp: {subnets: …}`, or serve with --dhcp proxy")
         }
-        ServeError::SharedLeases => Some(
-            "serve with --dhcp proxy beside the LAN's own DHCP server, or from one server without --store",
-        ),
         ServeError::Key { source, .. } => match source {
             SignError::Refused { .. } => {
                 Some("if the key has a passphrase, give it in $MATCHBOX_PASSPHRASE")

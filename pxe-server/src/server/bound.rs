@@ -5,7 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::content::Content;
-use super::{ServeError, Settings, Store, raise_file_limit, state};
+use super::{ServeError, Settings, Store, raise_file_limit};
 use crate::confine::{ConfineError, Confined, Needs, confine};
 use crate::dhcp::{DhcpSockets, EchoSocket};
 use crate::http::{HttpService, TlsFiles};
@@ -46,7 +46,6 @@ impl Bound {
         raise_file_limit();
         let content = Content::open(&settings.source)?;
         let dhcp_mode = dhcp_mode(&settings, &content.first_stages())?;
-        state::check(&settings, dhcp_mode)?;
         let patience = Instant::now() + settings.wait;
         let (http, tftp, dhcp) = retry(patience, || bind(&settings, dhcp_mode))?;
         settings.http.https_port = http.ports().map_err(ServeError::Socket)?.tls;

@@ -1,14 +1,15 @@
 //! The server's state, opened: in the state directory, or in the etcd of several servers.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::bound::retry;
 use super::{ServeError, Settings};
+use crate::dhcp::{EchoSocket, LeaseServer, Leasing, Subnets};
 use crate::machine::{Registry, Worker, orders_given};
-use crate::site::DhcpMode;
-use crate::store::{Embedded, Etcd, EtcdSettings, MachineStore, StoreError};
+use crate::store::{Embedded, Etcd, EtcdSettings, LeaseStore, Leases, MachineStore, StoreError};
 
 /// Where the state is.
 #[derive(Clone, Debug)]
@@ -67,17 +68,12 @@ pub(super) async fn open(
 ) -> Result<(Arc<dyn MachineStore>, Registry, Worker), ServeError> {
     let (store, state) = (settings.store.clone(), settings.state.clone());
     let open = move || {
-        let failed = |source| ServeError::State {
-            path: state.clone(),
-            source,
-        };
+        let failed = |source| failed(&state, source);
         let store = retry(patience, || store.open(&state).map_err(failed))?;
         let (registry, worker) = Registry::start(store.clone()).map_err(failed)?;
         Ok((store, registry, worker))
     };
-    let opened = tokio::task::spawn_blocking(open).await;
-    let opened = opened.map_err(|error| ServeError::Socket(std::io::Error::other(error)))?;
-    let (store, registry, worker) = opened?;
+    let (store, registry, worker) = apart(open).await?;
     let orders = orders_given(&settings.state).map_err(ServeError::Orders)?;
     if !registry.is_shared() {
         registry.take_orders(orders);
@@ -85,10 +81,43 @@ pub(super) async fn open(
     Ok((store, registry, worker))
 }
 
-/// Leases are kept by one server.
-pub(super) fn check(settings: &Settings, mode: DhcpMode) -> Result<(), ServeError> {
-    match (&settings.store, mode) {
-        (Store::Etcd(_), DhcpMode::Full) => Err(ServeError::SharedLeases),
-        _ => Ok(()),
+/// Leases addresses, if there is a socket to probe them, from what `shared` keeps, or else the state
+/// directory.
+pub(super) async fn leasing(
+    shared: Option<Arc<dyn LeaseStore>>,
+    settings: &Settings,
+    subnets: Arc<Subnets>,
+    echo: Option<io::Result<EchoSocket>>,
+    patience: Instant,
+) -> Result<Option<Leasing>, ServeError> {
+    let Some(echo) = echo else {
+        return Ok(None);
+    };
+    let state = settings.state.clone();
+    let open = move || {
+        let failed = |source| failed(&state, source);
+        let own = || retry(patience, || Leases::open(&state).map_err(failed));
+        let store = match shared {
+            Some(shared) => shared,
+            None => Arc::new(own()?),
+        };
+        let (server, answers) = LeaseServer::start(store, subnets, echo).map_err(failed)?;
+        Ok(Some(Leasing { server, answers }))
+    };
+    apart(open).await
+}
+
+fn failed(state: &Path, source: StoreError) -> ServeError {
+    ServeError::State {
+        path: state.to_owned(),
+        source,
     }
+}
+
+/// Does something that blocks.
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ServeError> + Send + 'static,
+) -> Result<T, ServeError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| ServeError::Socket(io::Error::other(error)))?
 }

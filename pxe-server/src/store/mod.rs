@@ -2,7 +2,7 @@
 //!
 //! [`MachineStore`] is the whole surface: what a commit says is done is durable, and nobody else had
 //! changed it in between. `embedded` is one file in the state directory, of one server; `etcd` is
-//! shared by several. [`LeaseStore`] keeps leases, in a file of its own.
+//! shared by several. [`LeaseStore`] keeps leases: in a file of its own, or in the same etcd.
 
 mod database;
 mod embedded;
@@ -12,13 +12,17 @@ mod state_file;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::mac::MacAddr;
 use crate::machine::{Machine, Orders, Record};
 
 pub use embedded::Embedded;
 pub use etcd::{AddressError, Etcd, EtcdAddress, EtcdError, EtcdSettings};
-pub use leases::{LeaseStore, Leases};
+pub use leases::{
+    LeaseChange, LeaseDocument, LeaseKey, LeaseListener, LeaseNews, LeaseOutcome, LeasePart,
+    LeaseStore, LeaseValue, LeaseWrite, Leases,
+};
 pub(crate) use state_file::{Readers, replace};
 
 /// How many events are kept for each machine; older ones go.
@@ -149,6 +153,11 @@ pub trait MachineStore: Send + Sync + std::fmt::Debug {
     /// Whether it could be written a moment ago.
     fn is_reachable(&self) -> bool {
         true
+    }
+
+    /// The leases that are kept beside the machines, if they are.
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn LeaseStore>> {
+        None
     }
 
     /// Lets another process have it, if only one can; whatever is asked for later may fail.

@@ -13,7 +13,7 @@ use crate::process::{Server, ticket_in};
 use crate::tls::{Good, certificate, write};
 
 /// A server of the site in `dir`, with a state directory of its own.
-fn server(dir: &Path, address: &str) -> (Server, tempfile::TempDir) {
+pub(crate) fn server(dir: &Path, address: &str) -> (Server, tempfile::TempDir) {
     let own = tempfile::tempdir().unwrap();
     for part in ["site", "media", "ipxe"] {
         std::os::unix::fs::symlink(dir.join(part), own.path().join(part)).unwrap();
@@ -26,7 +26,7 @@ fn start(own: &Path, address: &str) -> Server {
     Server::start_for_site(own, &options.map(OsStr::new))
 }
 
-fn started() -> Event {
+pub(crate) fn started() -> Event {
     Event::InstallStarted {
         device: "/dev/vda".into(),
     }
@@ -226,33 +226,6 @@ fn what_cannot_be_shared_or_used_is_refused_with_what_to_do() {
         said.contains("hint:  --etcd-credentials names a file"),
         "{said}"
     );
-}
-
-#[test]
-fn leases_are_not_shared() {
-    let dir = site_dir();
-    let site = dir.path().join("site/site.yaml");
-    let text = std::fs::read_to_string(&site).unwrap();
-    let subnets =
-        "dhcp:\n  mode: full\n  subnets: [{network: 10.1.0.0/24, pools: [10.1.0.10-10.1.0.20]}]\n";
-    std::fs::write(&site, text + subnets).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pxe-server"));
-    command.args([
-        "serve",
-        "--interface",
-        "lo",
-        "--store",
-        "etcd://127.0.0.1:1",
-    ]);
-    command.arg("--site").arg(dir.path().join("site"));
-    let output = command.output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(
-        said.contains("error: several servers cannot lease addresses together"),
-        "{said}"
-    );
-    assert!(said.contains("hint:  serve with --dhcp proxy"), "{said}");
 }
 
 #[test]

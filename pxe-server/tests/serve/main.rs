@@ -51,6 +51,8 @@ mod pcap;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod quorum;
+#[cfg(test)]
 mod rollouts;
 #[cfg(test)]
 mod schemes;

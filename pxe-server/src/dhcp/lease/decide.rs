@@ -1,9 +1,9 @@
 //! What a client gets for its packet (RFC 2131 section 4.3): a verdict, and the table as it is
 //! after that. No sockets; the time is told.
 //!
-//! Where this server leases addresses it is the only one: it answers a REQUEST for an address that
-//! it does not give with a NAK, so that the client begins anew at once. About other networks it
-//! says nothing.
+//! Who leases here keeps its leases in one store, this server alone or with others: a REQUEST for an
+//! address that it does not give is answered with a NAK, so that the client begins anew at once.
+//! About other networks nothing is said.
 
 use std::net::Ipv4Addr;
 
@@ -35,9 +35,28 @@ pub enum NoLease {
     /// A RELEASE or DECLINE of an address that is not the client's.
     #[error("the address is not this client's")]
     NotIts,
+    /// Another server may know a lease that this one has not heard of yet.
+    #[error("the lease is not known to this server")]
+    Unheard,
+    /// Nothing can be written, so nothing is promised.
+    #[error("the state cannot be written now")]
+    Away,
     /// Too much is being probed or written.
     #[error("the server is busy; the client asks again")]
     Busy,
+}
+
+/// Why a REQUEST is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("the address is not of this network")]
+    OtherNetwork,
+    #[error("the address is not given to this client")]
+    NotGiven,
+    #[error("the lease is not known")]
+    NotKnown,
+    #[error("the address is another's")]
+    Taken,
 }
 
 /// What to do.
@@ -52,7 +71,7 @@ pub(super) enum Verdict {
     /// Tell what the subnet's clients are told; the client has its address from elsewhere.
     Inform,
     /// Refuse, for this reason.
-    Nak(&'static str),
+    Nak(Refusal),
     /// Make this durable; there is no answer.
     Keep(LeaseRecord),
     /// No answer. `news` is worth a line in the log.
@@ -118,10 +137,10 @@ pub(super) fn offer(room: &mut Room, request: &LeaseRequest, now: Moment) -> Ver
 /// A client that remembers an address from before it was started again.
 fn rebooted(room: &mut Room, request: &LeaseRequest, address: Ipv4Addr, now: Moment) -> Verdict {
     if !room.contains(address) {
-        return Verdict::Nak("the address is not of this network");
+        return Verdict::Nak(Refusal::OtherNetwork);
     }
     if !room.is_known(request.envelope.mac, address) {
-        return Verdict::Nak("the lease is not known");
+        return Verdict::Nak(Refusal::NotKnown);
     }
     granted(room, request, address, now)
 }
@@ -132,10 +151,8 @@ fn granted(room: &mut Room, request: &LeaseRequest, address: Ipv4Addr, now: Mome
     let envelope = &request.envelope;
     match room.grant(envelope.mac, address, envelope.host_name.clone(), now) {
         Ok(record) => Verdict::Ack(record),
-        Err(Refused::Taken) => Verdict::Nak("the address is another's"),
-        Err(Refused::NotGiven) if !room.contains(address) => {
-            Verdict::Nak("the address is not of this network")
-        }
-        Err(Refused::NotGiven) => Verdict::Nak("the address is not given to this client"),
+        Err(Refused::Taken) => Verdict::Nak(Refusal::Taken),
+        Err(Refused::NotGiven) if !room.contains(address) => Verdict::Nak(Refusal::OtherNetwork),
+        Err(Refused::NotGiven) => Verdict::Nak(Refusal::NotGiven),
     }
 }

@@ -2,14 +2,17 @@
 //!
 //! `subnet` is what may be given out, `room` who has what in one subnet, `table` all of them: pure,
 //! told the time. `request` reads, `decide` judges, `answer` writes packets; `clock` is time that
-//! never goes back, `probe` asks whether an address is in use, `keeper` makes leases durable before
-//! they are acknowledged, and `server` puts these together.
+//! never goes back, `probe` asks whether an address is in use, `ledger` knows on which versions of the
+//! store's documents a decision rests (`basis`), `keeper` makes leases durable before they are
+//! acknowledged, and `server` puts these together.
 
 mod answer;
+mod basis;
 mod binding;
 mod clock;
 mod decide;
 mod keeper;
+mod ledger;
 mod probe;
 mod request;
 mod room;

@@ -51,6 +51,15 @@ impl LeaseRequest {
             .is_none_or(|list| list.contains(&option))
     }
 
+    /// The address that a REQUEST is about.
+    pub(super) fn wanted(&self) -> Option<Ipv4Addr> {
+        let own = Some(self.envelope.ciaddr).filter(|own| !own.is_unspecified());
+        match self.envelope.server_id {
+            Some(_) => self.requested.or(own),
+            None => own.or(self.requested),
+        }
+    }
+
     /// The address whose subnet the client is in: what its relay says (RFC 3527 before RFC 2131),
     /// its own where it renews by unicast, or ours on its link.
     pub(super) fn subnet_address(&self, link: Ipv4Addr, broadcast: bool) -> Ipv4Addr {

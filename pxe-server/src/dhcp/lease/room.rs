@@ -92,6 +92,22 @@ impl Room {
         }
     }
 
+    /// As if the address never had a binding.
+    pub(super) fn forget(&mut self, address: u32) {
+        let Some(old) = self.bindings.remove(&address) else {
+            return;
+        };
+        self.ends.remove(&(old.until, address));
+        if let Some(mac) = old.holder.mac()
+            && self.of_client.get(&mac) == Some(&address)
+        {
+            self.of_client.remove(&mac);
+        }
+        if self.subnet.is_open(address) {
+            self.free.insert(address);
+        }
+    }
+
     /// All bindings.
     pub(super) fn bindings(&self) -> impl Iterator<Item = (u32, &Binding)> {
         self.bindings
@@ -269,6 +285,19 @@ impl Room {
         }
         self.hold(number, Holder::Leased { mac }, now, Duration::ZERO);
         Some(self.record(number, now))
+    }
+
+    /// Ends a client's lease of the address that it `had`, since another is its now.
+    pub(super) fn leave(
+        &mut self,
+        mac: MacAddr,
+        had: Ipv4Addr,
+        has: Ipv4Addr,
+        now: Moment,
+    ) -> Option<LeaseRecord> {
+        let ended = self.release(mac, had, now)?;
+        self.of_client.insert(mac, has.into());
+        Some(ended)
     }
 
     /// A client found its address in use.

@@ -1,6 +1,9 @@
 //! Answers any client of the site's subnets: reads, decides, and gives back an answer that may go
 //! at once, or sees to it that one goes when its lease is durable or its address probed. The table
 //! is locked for the time of a decision only; known clients never wait for a probe.
+//!
+//! Where several servers lease together, nobody is told anything while the store cannot be written:
+//! a client asks the others, and keeps what it has until its end.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -10,9 +13,11 @@ use dhcproto::v4::MessageType;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::answer::{Leased, Terms, accept, refuse};
+use super::basis::Change;
 use super::clock::LeaseClock;
-use super::decide::{NoLease, Verdict, decide, offer};
+use super::decide::{NoLease, Refusal, Verdict, decide, offer};
 use super::keeper::{Keeper, Outgoing};
+use super::ledger::Servers;
 use super::probe::{EchoSocket, Probe};
 use super::request::LeaseRequest;
 use super::table::{SubnetState, Table};
@@ -21,7 +26,7 @@ use crate::dhcp::answer::BootInfo;
 use crate::dhcp::decide::{Ignored, Reply, sighting};
 use crate::dhcp::request::BootRequest;
 use crate::net::Arrival;
-use crate::store::{LeaseStore, StoreError};
+use crate::store::{LeaseNews, LeaseStore, LeaseValue, StoreError};
 
 /// Addresses that are probed at once.
 const PROBES: usize = 1024;
@@ -53,6 +58,7 @@ pub(in crate::dhcp) enum Handled {
 pub struct LeaseServer {
     table: Mutex<Table>,
     clock: LeaseClock,
+    store: Arc<dyn LeaseStore>,
     keeper: Keeper,
     probe: Option<Probe>,
     probing: Arc<Semaphore>,
@@ -81,18 +87,40 @@ impl LeaseServer {
         subnets: Arc<Subnets>,
         probe: Option<Probe>,
     ) -> Result<(Arc<Self>, mpsc::Receiver<Outgoing>), StoreError> {
-        let records = store.leases()?;
-        let newest = records.iter().map(|record| record.since).max();
+        let servers = match store.is_shared() {
+            true => Servers::Several,
+            false => Servers::One,
+        };
         let (later, answers) = mpsc::channel(ANSWERS);
-        let server = Self {
-            table: Mutex::new(Table::new(subnets, records)),
-            clock: LeaseClock::start(newest.unwrap_or_default()),
-            keeper: Keeper::start(store, later.clone()),
+        let server = Arc::new(Self {
+            table: Mutex::new(Table::new(subnets, servers)),
+            clock: LeaseClock::start(),
+            keeper: Keeper::start(store.clone(), later.clone()),
+            store: store.clone(),
             probe,
             probing: Arc::new(Semaphore::new(PROBES)),
             later,
-        };
-        Ok((Arc::new(server), answers))
+        });
+        let told = Arc::downgrade(&server);
+        store.follow(Box::new(move |news| {
+            if let Some(server) = told.upgrade() {
+                server.learn(news);
+            }
+        }))?;
+        Ok((server, answers))
+    }
+
+    fn learn(&self, news: LeaseNews) {
+        if let LeaseNews::All { documents, .. } = &news {
+            let since = documents
+                .iter()
+                .filter_map(|document| match &document.value {
+                    Some(LeaseValue::Record(record)) => Some(record.since),
+                    _ => None,
+                });
+            self.clock.not_before(since.max().unwrap_or_default());
+        }
+        self.table().learn(news);
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -156,32 +184,38 @@ impl Turn {
         let address = self
             .request
             .subnet_address(arrival.local, arrival.broadcast);
+        let mac = self.request.envelope.mac;
+        let kind = self.request.envelope.message_type;
         let mut table = self.server.table();
+        let writable = table.is_complete() && self.server.store.is_reachable();
+        if !writable && kind != MessageType::Inform {
+            return Err(Ignored::NoLease(NoLease::Away));
+        }
         let room = table.room_of(address);
         let room = room.ok_or(Ignored::NoLease(NoLease::Subnet))?;
         let verdict = decide(room, &self.request, us, now);
         let network = room.subnet.parts().network;
+        let change = match &verdict {
+            Verdict::Ack(record) | Verdict::Keep(record) => table.change(record, now),
+            Verdict::Nak(Refusal::Taken) => self.request.wanted().map(|wanted| table.check(wanted)),
+            _ => None,
+        };
         drop(table);
-        let mac = self.request.envelope.mac;
         match verdict {
             Verdict::Offer(address) => self.offered(address),
             Verdict::Inform => self.reply(MessageType::Ack, None),
             Verdict::Ack(record) => {
                 let reply = self.accepted(MessageType::Ack, Some(record.address))?;
                 tracing::info!(%mac, address = %record.address, "leased");
-                self.keep(record, Some(Outgoing { reply, arrival }))
+                self.keep(change, Some(Outgoing { reply, arrival }))
             }
             Verdict::Keep(record) => {
-                let kind = self.request.envelope.message_type;
                 if kind == MessageType::Decline {
                     tracing::warn!(%mac, address = %record.address, "the client found its address in use");
                 }
-                self.keep(record, None)
+                self.keep(change, None)
             }
-            Verdict::Nak(why) => {
-                tracing::info!(%mac, why, "lease refused");
-                refuse(&self.request, us, why).map(|reply| Handled::Send(Box::new(reply)))
-            }
+            Verdict::Nak(why) => self.refused(why, change),
             Verdict::Probe(address) => self.probe(address),
             Verdict::Silent { why, news } => {
                 if news {
@@ -192,12 +226,31 @@ impl Turn {
         }
     }
 
-    fn keep(&self, record: LeaseRecord, then: Option<Outgoing>) -> Result<Handled, Ignored> {
-        if self.server.keeper.keep(record, then) {
-            Ok(Handled::Done)
-        } else {
-            Err(Ignored::NoLease(NoLease::Busy))
+    fn keep(&self, change: Option<Change>, then: Option<Outgoing>) -> Result<Handled, Ignored> {
+        let kept = change.is_some_and(|change| self.server.keeper.keep(change, then));
+        match kept {
+            true => Ok(Handled::Done),
+            false => Err(Ignored::NoLease(NoLease::Busy)),
         }
+    }
+
+    /// What this server has not heard of another may have granted: then it answers.
+    fn refused(&self, why: Refusal, check: Option<Change>) -> Result<Handled, Ignored> {
+        let Place {
+            arrival,
+            server: us,
+        } = self.place;
+        let shared = self.server.store.is_shared();
+        if shared && why == Refusal::NotKnown {
+            return Err(Ignored::NoLease(NoLease::Unheard));
+        }
+        let mac = self.request.envelope.mac;
+        tracing::info!(%mac, %why, "lease refused");
+        let reply = refuse(&self.request, us, &why.to_string())?;
+        if shared && why == Refusal::Taken {
+            return self.keep(check, Some(Outgoing { reply, arrival }));
+        }
+        Ok(Handled::Send(Box::new(reply)))
     }
 
     fn reply(&self, kind: MessageType, address: Option<Ipv4Addr>) -> Result<Handled, Ignored> {
@@ -278,11 +331,12 @@ impl Turn {
         };
         let found = room.probed(mac, address, in_use, now);
         let next = offer(room, &self.request, now);
+        let change = found.map(|record| table.change(&record, now));
         drop(table);
-        if let Some(record) = found {
+        if let Some(change) = change {
             tracing::warn!(%address, "an address without a lease is in use");
             // If it cannot be written now, the next probe finds it again.
-            let _ = self.server.keeper.keep(record, None);
+            let _ = self.keep(change, None);
         }
         next
     }

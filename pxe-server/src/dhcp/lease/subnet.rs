@@ -271,6 +271,12 @@ impl Subnet {
         }
     }
 
+    /// Whether anybody may get an address.
+    pub(super) fn is_open(&self, address: u32) -> bool {
+        let pooled = self.parts.pools.iter().any(|pool| pool.contains(address));
+        pooled && !self.reserved.contains_key(&address)
+    }
+
     /// The addresses that anybody may get.
     pub(super) fn open(&self) -> BTreeSet<u32> {
         let pools = self.parts.pools.iter();

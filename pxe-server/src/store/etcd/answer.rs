@@ -59,11 +59,12 @@ pub(super) struct Txn {
     pub(super) responses: Vec<TxnPart>,
 }
 
-/// Of one operation of a transaction; other kinds than reads tell us nothing.
+/// Of one operation of a transaction; other kinds than these tell us nothing.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct TxnPart {
     pub(super) response_range: Option<Range>,
+    pub(super) response_txn: Option<Txn>,
 }
 
 /// Of `/v3/auth/authenticate`.

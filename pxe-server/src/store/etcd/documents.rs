@@ -2,7 +2,7 @@
 //!
 //! Below the prefix: `format` (a number), `machines/MAC` (JSON, the machine), `events/MAC/NEWEST` (JSON
 //! list of the events of one commit, oldest first), `rollouts/PROFILE` (JSON, its orders). MACs have
-//! dashes; NEWEST is the last event's number with 20 digits.
+//! dashes; NEWEST is the last event's number with 20 digits. `leases` has the rest.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -33,7 +33,7 @@ enum Key<'a> {
     Rollout(&'a str),
 }
 
-fn encoded(bytes: impl AsRef<[u8]>) -> String {
+pub(super) fn encoded(bytes: impl AsRef<[u8]>) -> String {
     STANDARD.encode(bytes)
 }
 
@@ -61,8 +61,19 @@ impl Keys {
         format!("{}/format", self.prefix)
     }
 
+    /// A key in a folder.
+    pub(super) fn in_folder(&self, folder: &str, name: &str) -> String {
+        format!("{}/{folder}/{name}", self.prefix)
+    }
+
+    /// The folder that a key is in, and the rest.
+    pub(super) fn folder_of<'a>(&self, key: &'a str) -> Option<(&'a str, &'a str)> {
+        let rest = key.strip_prefix(&self.prefix)?.strip_prefix('/')?;
+        rest.split_once('/')
+    }
+
     fn machine(&self, mac: MacAddr) -> String {
-        format!("{}/machines/{}", self.prefix, mac.dashed())
+        self.in_folder("machines", &mac.dashed())
     }
 
     fn events(&self, mac: MacAddr, newest: u64) -> String {
@@ -70,12 +81,11 @@ impl Keys {
     }
 
     fn rollout(&self, profile: &str) -> String {
-        format!("{}/rollouts/{profile}", self.prefix)
+        self.in_folder("rollouts", profile)
     }
 
     fn parse<'a>(&self, key: &'a str) -> Option<Key<'a>> {
-        let rest = key.strip_prefix(&self.prefix)?.strip_prefix('/')?;
-        match rest.split_once('/')? {
+        match self.folder_of(key)? {
             ("machines", mac) => mac.parse().ok().map(Key::Machine),
             ("rollouts", profile) => Some(Key::Rollout(profile)),
             ("events", rest) => rest.split_once('/')?.0.parse().ok().map(Key::Events),
@@ -101,7 +111,7 @@ impl Keys {
         json!({"key": encoded(self.format())})
     }
 
-    /// Reads `limit` documents of a `folder` (`machines` or `rollouts`) from `first` on, which comes
+    /// Reads `limit` documents of a `folder` from `first` on, which comes
     /// from [`Self::next_page`]; all pages of one revision, the first of the newest.
     pub(super) fn page(
         &self,
@@ -293,12 +303,12 @@ impl Keys {
     }
 }
 
-fn unchanged(key: &str, revision: Revision) -> Value {
+pub(super) fn unchanged(key: &str, revision: Revision) -> Value {
     let revision = revision.0.to_string();
     json!({"key": key, "target": "MOD", "result": "EQUAL", "mod_revision": revision})
 }
 
-fn put(key: &str, document: Vec<u8>) -> Value {
+pub(super) fn put(key: &str, document: Vec<u8>) -> Value {
     json!({"request_put": {"key": key, "value": encoded(document)}})
 }
 

@@ -85,6 +85,7 @@ impl Room {
                 return Ok(());
             }
             follower.told = revision;
+            self.forget_leases().await;
         }
         let body = self.keys.watch(follower.told.saturating_add(1));
         let stream = self.client.stream(member, "watch", &body).await;
@@ -98,6 +99,7 @@ impl Room {
                 lost = &mut pinging => return Err(lost),
                 _ = ticks.tick() => {
                     follower.keep_changed(self);
+                    self.tell_all_leases().await?;
                     if !(follower.news)(News::Nothing) {
                         return Ok(());
                     }
@@ -112,6 +114,7 @@ impl Room {
             if let Some(error) = line.error {
                 return Err(StoreError::Etcd(refused(member, error)));
             }
+            self.tell_leases(&line.result.events).await;
             if follower.take(self, line.result)?.is_break() {
                 return Ok(());
             }

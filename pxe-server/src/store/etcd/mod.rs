@@ -11,6 +11,7 @@ mod client;
 mod documents;
 mod error;
 mod follow;
+mod leases;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -21,13 +22,15 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use self::answer::{Range, Txn};
+use self::answer::{KeyValue, Range, Txn};
 use self::client::Client;
 use self::documents::{FORMAT, KEPT_EVENTS, Keys};
+use self::leases::{EtcdLeases, Listening};
 use crate::mac::MacAddr;
 use crate::machine::Record;
 use crate::store::{
-    Change, Embedded, MachineStore, News, Outcome, Revision, Rollout, Snapshot, StoreError, Stored,
+    Change, Embedded, LeaseStore, MachineStore, News, Outcome, Revision, Rollout, Snapshot,
+    StoreError, Stored,
 };
 
 pub use self::address::{AddressError, EtcdAddress, EtcdSettings};
@@ -57,6 +60,8 @@ struct Room {
     loaded: AtomicU64,
     /// The machines as last seen.
     last_known: Embedded,
+    /// Who leases addresses.
+    leases: tokio::sync::Mutex<Listening>,
 }
 
 impl Drop for Etcd {
@@ -84,6 +89,7 @@ impl Etcd {
             reachable: AtomicBool::new(false),
             loaded: AtomicU64::new(0),
             last_known: Embedded::open(&state.join("last-known"))?,
+            leases: tokio::sync::Mutex::default(),
         };
         match runtime.block_on(room.begin()) {
             Ok(()) => room.reachable.store(true, Ordering::Relaxed),
@@ -174,6 +180,10 @@ impl MachineStore for Etcd {
         drop(followed);
     }
 
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn LeaseStore>> {
+        Some(Arc::new(EtcdLeases(self)))
+    }
+
     fn is_shared(&self) -> bool {
         true
     }
@@ -211,28 +221,30 @@ impl Room {
     /// Everything at one revision, and which.
     async fn snapshot(&self) -> Result<(Snapshot, u64), StoreError> {
         let (mut snapshot, mut revision) = (Snapshot::default(), 0);
-        for folder in ["machines", "rollouts"] {
-            let mut first = None;
-            loop {
-                let body = self.keys.page(folder, first.as_deref(), revision, PAGE);
-                let page: Range = self.call("kv/range", &body).await?;
-                if revision == 0 {
-                    revision = page.header.revision.0;
-                }
-                for kv in &page.kvs {
-                    if folder == "machines" {
-                        snapshot.machines.push(self.keys.stored(kv)?);
-                    } else {
-                        snapshot.rollouts.extend([self.keys.stored_rollout(kv)?]);
-                    }
-                }
-                match page.kvs.last().filter(|_| page.more) {
-                    Some(last) => first = Some(Keys::next_page(last)),
-                    None => break,
-                }
-            }
+        for kv in self.pages("machines", &mut revision).await? {
+            snapshot.machines.push(self.keys.stored(&kv)?);
+        }
+        for kv in self.pages("rollouts", &mut revision).await? {
+            snapshot.rollouts.extend([self.keys.stored_rollout(&kv)?]);
         }
         Ok((snapshot, revision))
+    }
+
+    /// All documents of a folder at this revision; 0: at the newest, which it is then.
+    async fn pages(&self, folder: &str, revision: &mut u64) -> Result<Vec<KeyValue>, StoreError> {
+        let (mut all, mut first) = (Vec::new(), None);
+        loop {
+            let body = self.keys.page(folder, first.as_deref(), *revision, PAGE);
+            let page: Range = self.call("kv/range", &body).await?;
+            if *revision == 0 {
+                *revision = page.header.revision.0;
+            }
+            first = page.kvs.last().filter(|_| page.more).map(Keys::next_page);
+            all.extend(page.kvs);
+            if first.is_none() {
+                return Ok(all);
+            }
+        }
     }
 
     /// Writes changes: many at once, and those that take a turn in a rollout one after the other.
@@ -281,14 +293,19 @@ impl Room {
         match self.client.call::<Txn>("kv/txn", body).await {
             Ok(txn) => self.keys.outcome(txn, written, expected),
             Err(error) => {
-                if error.is_passing() {
-                    self.lose(&error);
-                } else {
-                    let cause = &error as &dyn std::error::Error;
-                    tracing::error!(error = cause, "events lost: etcd does not take them");
-                }
+                self.lose_if_passing(&error);
                 Outcome::Unknown
             }
+        }
+    }
+
+    /// A write has failed.
+    fn lose_if_passing(&self, error: &EtcdError) {
+        if error.is_passing() {
+            self.lose(error);
+        } else {
+            let cause = error as &dyn std::error::Error;
+            tracing::error!(error = cause, "something is lost: etcd does not take it");
         }
     }
 

@@ -49,7 +49,7 @@ fn turn(profile: &str, revision: Revision) -> Option<Turn> {
 }
 
 /// Opened with a state directory of its own.
-fn open(address: &str) -> (Arc<Etcd>, tempfile::TempDir) {
+pub(super) fn open(address: &str) -> (Arc<Etcd>, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     (
         Arc::new(Etcd::open(&settings(address), dir.path()).unwrap()),
@@ -65,7 +65,7 @@ fn done(outcome: &Outcome) -> Revision {
 }
 
 /// What the store tells, but that nothing has happened.
-fn news(store: &Arc<Etcd>) -> Receiver<News> {
+pub(super) fn news(store: &Arc<Etcd>) -> Receiver<News> {
     let (sender, receiver) = channel();
     let store = store.clone();
     std::thread::spawn(move || {
@@ -77,7 +77,7 @@ fn news(store: &Arc<Etcd>) -> Receiver<News> {
     receiver
 }
 
-const WAIT: Duration = Duration::from_secs(60);
+pub(super) const WAIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_document_changes_only_as_it_is_expected_and_what_is_there_is_told() {

@@ -1,13 +1,17 @@
 //! Packets of clients in, packets out, each read back option by option: ordinary clients and boot
-//! clients, on the link and behind relays. `hostile` has what nobody should send.
+//! clients, on the link and behind relays. `hostile` has what nobody should send, `shared`
+//! servers that lease together.
 
 mod hostile;
+mod memory;
+mod shared;
 
 use std::time::Duration;
 
 use dhcproto::Decodable as _;
 use dhcproto::v4::{DhcpOption, Message, OptionCode};
 
+use self::memory::Memory;
 use super::*;
 use crate::boot::{Programs, Schemes};
 use crate::dhcp::decide::boot_info;
@@ -20,31 +24,6 @@ use crate::net::Net;
 
 const US: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 2);
 const RELAY: Ipv4Addr = Ipv4Addr::new(10, 2, 0, 1);
-
-/// A store in memory that can be told to fail.
-#[derive(Debug, Default)]
-struct Memory {
-    records: Mutex<Vec<LeaseRecord>>,
-    fails: bool,
-}
-
-impl LeaseStore for Memory {
-    fn leases(&self) -> Result<Vec<LeaseRecord>, StoreError> {
-        Ok(self.records.lock().unwrap().clone())
-    }
-
-    fn commit(&self, records: &[LeaseRecord]) -> Result<(), StoreError> {
-        if self.fails {
-            return Err(StoreError::Newer(0));
-        }
-        let mut kept = self.records.lock().unwrap();
-        for record in records {
-            kept.retain(|old| old.address != record.address);
-            kept.push(record.clone());
-        }
-        Ok(())
-    }
-}
 
 fn subnet(network: &str, pool: &str, gateway: Ipv4Addr) -> Subnet {
     Subnet::new(SubnetParts {
@@ -65,6 +44,7 @@ struct Bench {
     server: Arc<LeaseServer>,
     answers: mpsc::Receiver<Outgoing>,
     subnets: Arc<Subnets>,
+    us: Ipv4Addr,
 }
 
 impl Bench {
@@ -82,13 +62,22 @@ impl Bench {
     }
 
     fn start(store: Arc<Memory>, subnets: Arc<Subnets>) -> Self {
-        let started = LeaseServer::with_probe(store.clone(), subnets.clone(), None);
+        Self {
+            store: store.clone(),
+            ..Self::at(US, store, subnets)
+        }
+    }
+
+    /// One of several that lease from `kept`.
+    fn at(us: Ipv4Addr, kept: Arc<dyn LeaseStore>, subnets: Arc<Subnets>) -> Self {
+        let started = LeaseServer::with_probe(kept, subnets.clone(), None);
         let (server, answers) = started.unwrap();
         Self {
-            store,
+            store: Arc::default(),
             server,
             answers,
             subnets,
+            us,
         }
     }
 
@@ -100,8 +89,8 @@ impl Bench {
         };
         let context = Context {
             service: Service::Dhcp,
-            address: US,
-            link: US,
+            address: self.us,
+            link: self.us,
             ports: PORTS,
             schemes: Schemes::default(),
             programs: &programs,
@@ -110,13 +99,13 @@ impl Bench {
         let arrival = Arrival {
             length: packet.len(),
             from: std::net::SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68),
-            local: US,
+            local: self.us,
             interface: 1,
             broadcast,
         };
         let place = Place {
             arrival,
-            server: US,
+            server: self.us,
         };
         let classes = ["iPXE".to_owned()];
         self.server
@@ -150,10 +139,14 @@ fn from(client: u8, mut packet: Vec<u8>) -> Vec<u8> {
 }
 
 fn selecting(client: u8, address: Ipv4Addr) -> Vec<u8> {
+    selecting_at(US, client, address)
+}
+
+fn selecting_at(server: Ipv4Addr, client: u8, address: Ipv4Addr) -> Vec<u8> {
     let options: [(u8, &[u8]); 3] = [
         (53, &[REQUEST]),
         (50, &address.octets()),
-        (54, &US.octets()),
+        (54, &server.octets()),
     ];
     from(client, packet(&options))
 }

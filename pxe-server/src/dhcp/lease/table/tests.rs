@@ -8,12 +8,13 @@ use std::time::Duration;
 use dhcproto::v4::MessageType;
 
 use super::*;
-use crate::dhcp::lease::decide::{NoLease, Verdict, decide, offer};
+use crate::dhcp::lease::decide::{NoLease, Refusal, Verdict, decide, offer};
 use crate::dhcp::lease::request::LeaseRequest;
 use crate::dhcp::lease::{Reservation, Subnet, SubnetParts};
 use crate::dhcp::request::Envelope;
 use crate::mac::MacAddr;
 use crate::net::Net;
+use crate::store::Revision;
 
 const US: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 1);
 const LEASE: u64 = 600;
@@ -43,6 +44,25 @@ fn subnets(pool: &str, reserved: &[(u8, u8)]) -> Arc<Subnets> {
         subnets.reserve(kept).unwrap();
     }
     Arc::new(subnets)
+}
+
+fn told(record: LeaseRecord, revision: u64) -> LeaseDocument {
+    LeaseDocument {
+        key: LeaseKey::Address(record.address),
+        revision: Revision(revision),
+        value: Some(LeaseValue::Record(record)),
+    }
+}
+
+/// One that was told these records.
+fn table_of(subnets: Arc<Subnets>, records: Vec<LeaseRecord>) -> Table {
+    let mut table = Table::new(subnets, Servers::One);
+    let documents = records.into_iter().map(|record| told(record, 0));
+    table.learn(LeaseNews::All {
+        documents: documents.collect(),
+        revision: Revision::default(),
+    });
+    table
 }
 
 fn request(kind: MessageType, client: u8) -> LeaseRequest {
@@ -115,7 +135,7 @@ fn leased(table: &mut Table, client: u8, now: Moment) -> LeaseRecord {
 
 #[test]
 fn a_client_gets_its_address_again_also_after_its_lease_is_over() {
-    let mut table = Table::new(subnets("10.1.0.10-10.1.0.200", &[]), Vec::new());
+    let mut table = table_of(subnets("10.1.0.10-10.1.0.200", &[]), Vec::new());
     let first = leased(&mut table, 1, Moment(0));
     assert_eq!(first.until, Moment(LEASE));
     let other = leased(&mut table, 2, Moment(5));
@@ -128,7 +148,7 @@ fn a_client_gets_its_address_again_also_after_its_lease_is_over() {
 
 #[test]
 fn the_longest_unused_address_goes_to_a_newcomer_when_nothing_else_is_left() {
-    let mut table = Table::new(subnets("10.1.0.10-10.1.0.11", &[]), Vec::new());
+    let mut table = table_of(subnets("10.1.0.10-10.1.0.11", &[]), Vec::new());
     let first = leased(&mut table, 1, Moment(0));
     leased(&mut table, 2, Moment(9));
     let silent = |news| Verdict::Silent {
@@ -146,13 +166,13 @@ fn the_longest_unused_address_goes_to_a_newcomer_when_nothing_else_is_left() {
     assert_eq!(taken, Verdict::Probe(first.address));
     let late = with_address(MessageType::Request, 1, first.address);
     let refused = judged(&mut table, &late, Moment(LEASE + 1));
-    assert_eq!(refused, Verdict::Nak("the address is another's"));
+    assert_eq!(refused, Verdict::Nak(Refusal::Taken));
     assert_eq!(table.states(Moment(LEASE))[0].exhausted_since, None);
 }
 
 #[test]
 fn an_address_that_answers_is_left_alone_and_another_is_probed() {
-    let mut table = Table::new(subnets("10.1.0.10-10.1.0.11", &[]), Vec::new());
+    let mut table = table_of(subnets("10.1.0.10-10.1.0.11", &[]), Vec::new());
     let discover = request(MessageType::Discover, 1);
     let Verdict::Probe(used) = judged(&mut table, &discover, Moment(0)) else {
         panic!()
@@ -171,16 +191,16 @@ fn an_address_that_answers_is_left_alone_and_another_is_probed() {
     assert_ne!(used, other);
     // It stays so over a restart, and ends.
     let kept = subnets("10.1.0.10-10.1.0.11", &[]);
-    let mut table = Table::new(kept, vec![record.clone()]);
+    let mut table = table_of(kept, vec![record.clone()]);
     let refused = judged(&mut table, &selecting(2, used), Moment(5));
-    assert_eq!(refused, Verdict::Nak("the address is another's"));
+    assert_eq!(refused, Verdict::Nak(Refusal::Taken));
     let later = judged(&mut table, &selecting(2, used), record.until);
     assert!(matches!(later, Verdict::Ack(_)), "{later:?}");
 }
 
 #[test]
 fn decline_and_release_are_for_the_holder_only() {
-    let mut table = Table::new(subnets("10.1.0.10-10.1.0.20", &[]), Vec::new());
+    let mut table = table_of(subnets("10.1.0.10-10.1.0.20", &[]), Vec::new());
     let lease = leased(&mut table, 1, Moment(0));
     let not_its = Verdict::Silent {
         why: NoLease::NotIts,
@@ -209,7 +229,7 @@ fn decline_and_release_are_for_the_holder_only() {
 #[test]
 fn a_reservation_comes_before_everything_but_a_running_lease() {
     let free = subnets("10.1.0.10-10.1.0.20", &[]);
-    let mut table = Table::new(free, Vec::new());
+    let mut table = table_of(free, Vec::new());
     let lease = leased(&mut table, 1, Moment(0));
     let last = lease.address.octets()[3];
     table.serve(
@@ -223,27 +243,20 @@ fn a_reservation_comes_before_everything_but_a_running_lease() {
     assert_ne!(offered(&mut table, 2, Moment(1)), Some(lease.address));
     let renew = with_address(MessageType::Request, 1, lease.address);
     let refused = judged(&mut table, &renew, Moment(2));
-    assert_eq!(
-        refused,
-        Verdict::Nak("the address is not given to this client")
-    );
+    assert_eq!(refused, Verdict::Nak(Refusal::NotGiven));
     assert_eq!(offered(&mut table, 2, Moment(LEASE)), Some(lease.address));
 }
 
 #[test]
 fn who_remembers_an_address_keeps_it_only_if_it_is_its_own() {
-    let mut table = Table::new(subnets("10.1.0.10-10.1.0.20", &[]), Vec::new());
+    let mut table = table_of(subnets("10.1.0.10-10.1.0.20", &[]), Vec::new());
     let lease = leased(&mut table, 1, Moment(0));
     let again = judged(&mut table, &rebooting(1, lease.address), Moment(9));
     assert!(matches!(again, Verdict::Ack(ref record) if record.until == Moment(9 + LEASE)));
     for (client, address, why) in [
-        (2, lease.address, "the lease is not known"),
-        (2, Ipv4Addr::new(10, 1, 0, 15), "the lease is not known"),
-        (
-            1,
-            Ipv4Addr::new(10, 2, 0, 15),
-            "the address is not of this network",
-        ),
+        (2, lease.address, Refusal::NotKnown),
+        (2, Ipv4Addr::new(10, 1, 0, 15), Refusal::NotKnown),
+        (1, Ipv4Addr::new(10, 2, 0, 15), Refusal::OtherNetwork),
     ] {
         let verdict = judged(&mut table, &rebooting(client, address), Moment(9));
         assert_eq!(verdict, Verdict::Nak(why));
@@ -256,7 +269,7 @@ fn who_remembers_an_address_keeps_it_only_if_it_is_its_own() {
 #[test]
 fn a_subnet_that_is_gone_for_a_while_comes_back_with_its_leases() {
     let served = subnets("10.1.0.10-10.1.0.20", &[]);
-    let mut table = Table::new(served.clone(), Vec::new());
+    let mut table = table_of(served.clone(), Vec::new());
     let lease = leased(&mut table, 1, Moment(0));
     table.serve(&Arc::default(), Moment(1));
     assert!(table.room_of(US).is_none() && table.leases(Moment(1)).is_empty());

@@ -94,7 +94,7 @@ impl World {
             Arc::default(),
         ];
         Self {
-            table: Table::new(sites[0].clone(), Vec::new()),
+            table: table_of(sites[0].clone(), Vec::new()),
             sites,
             site: 0,
             durable: BTreeMap::new(),
@@ -169,7 +169,7 @@ impl World {
         let base = wall.max(newest.unwrap_or_default());
         self.ahead = i64::try_from(base).unwrap() - i64::try_from(self.real).unwrap();
         let records = self.durable.values().cloned().collect();
-        self.table = Table::new(self.sites[self.site].clone(), records);
+        self.table = table_of(self.sites[self.site].clone(), records);
     }
 
     fn step(&mut self, step: &Step) {
