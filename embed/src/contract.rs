@@ -7,7 +7,8 @@
 pub mod karg {
     /// Volume label of the ISO that holds the live root (`coreos.liveiso=LABEL`).
     pub const LIVE_ISO: &str = "coreos.liveiso";
-    /// Where to fetch the live root (`coreos.live.rootfs_url=http://…`).
+    /// Where to fetch the live root (`coreos.live.rootfs_url=http://…`); given several times, the last
+    /// is tried first.
     pub const LIVE_ROOTFS_URL: &str = "coreos.live.rootfs_url";
     /// Target of the unattended install; its presence starts one.
     pub const INST_DEV: &str = "coreos.inst.install_dev";

@@ -52,6 +52,19 @@ impl Kargs {
         self.iter().filter_map(move |word| value_of(word, key))
     }
 
+    /// Where the last value that is not empty counts and those before it stand in for it: the values
+    /// in the order in which they are tried, each once.
+    pub fn tried(&self, key: &str) -> Vec<&str> {
+        let values = self.0.iter().rev().filter_map(|word| value_of(word, key));
+        let mut tried = Vec::new();
+        for value in values.filter(|value| !value.is_empty()) {
+            if !tried.contains(&value) {
+                tried.push(value);
+            }
+        }
+        tried
+    }
+
     /// Whether the exact word is there.
     pub fn contains(&self, word: &str) -> bool {
         self.iter().any(|w| w == word)
@@ -185,6 +198,8 @@ mod tests {
         assert_eq!(kargs.last("c"), Some("x y"));
         assert_eq!(kargs.last("d"), Some("z w"));
         assert_eq!(kargs.last("quiet"), None);
+        assert_eq!(kargs.tried("a"), ["2", "1"]);
+        assert_eq!(Kargs::parse("a=1 a=2 a= a=1").tried("a"), ["1", "2"]);
         assert!(kargs.mentions("quiet") && kargs.mentions("a") && !kargs.mentions("e"));
         assert!(
             kargs.boolean("quiet")

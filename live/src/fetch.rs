@@ -1,11 +1,13 @@
 //! Downloads a file whose chunk hashes are known: each chunk is checked before it is kept, and a
-//! broken or wrong transfer goes on at the first chunk that is missing.
+//! broken or wrong transfer goes on at the first chunk that is missing, at the next server if there
+//! are several.
 //!
 //! HTTP Range (RFC 9110 section 14); a server without it, or a TFTP server, is read again from the
 //! start, and what is already there is skipped. Where the file is kept is the caller's.
 
 mod tftp;
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
@@ -25,12 +27,12 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How stubborn a download is.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    /// Failures in a row, without a new verified chunk, after which it gives up when the last one
-    /// was wrong data.
+    /// Failures in a row of each server, without a new verified chunk, after which it gives up when
+    /// the last one was wrong data.
     pub wrong: u32,
     /// The same when the server could not be reached or was in trouble.
     pub unreachable: u32,
-    /// Time between a failure and the next attempt.
+    /// Time between a failure of all servers and the next attempt.
     pub pause: Duration,
 }
 
@@ -82,6 +84,9 @@ pub enum AttemptError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
+    /// Nothing to fetch from.
+    #[error("no URL to download from")]
+    NoUrl,
     /// An answer that will not change.
     #[error("server answered {status} for {url}")]
     Refused {
@@ -121,6 +126,8 @@ pub enum FetchError {
 /// What happens on the way, for whoever watches.
 #[derive(Debug)]
 pub enum Notice<'a> {
+    /// This URL is fetched from now on.
+    From(&'a str),
     /// So many of so many chunks are verified and kept.
     Chunks {
         /// Kept.
@@ -130,6 +137,8 @@ pub enum Notice<'a> {
     },
     /// An attempt failed; another follows.
     Retry(&'a AttemptError),
+    /// A server will not give it; another is asked.
+    Refused(&'a FetchError),
 }
 
 /// An HTTP client that gives up on transfers that stand still.
@@ -141,11 +150,13 @@ pub fn client() -> Result<Client, FetchError> {
         .map_err(FetchError::Client)
 }
 
-/// Downloads `url` to `out`; `out` receives only bytes that `want` vouches for, in order. Returns
-/// the length in bytes.
+/// Downloads the file, which each of `urls` names, to `out`; `out` receives only bytes that `want`
+/// vouches for, in order. Returns the length in bytes.
+///
+/// A failure is followed by an attempt at the next URL, one that will not change leaves it out.
 pub fn fetch(
     client: &Client,
-    url: &str,
+    urls: &[String],
     want: &StreamHash,
     out: &mut impl Write,
     policy: Policy,
@@ -157,16 +168,28 @@ pub fn fetch(
         next: 0,
         length: 0,
     };
+    let mut urls: VecDeque<&str> = urls.iter().map(String::as_str).collect();
     let mut failures = 0;
+    let mut said = None;
     loop {
+        let url = *urls.front().ok_or(FetchError::NoUrl)?;
+        if said.replace(url) != Some(url) {
+            notice(Notice::From(url));
+        }
         let before = state.next;
         let error = match state.attempt(client, url, &mut notice) {
             Ok(()) => return Ok(state.length),
-            Err(Ended::Fatal(error)) => return Err(error),
+            Err(Ended::Refused(error)) if urls.len() > 1 => {
+                notice(Notice::Refused(&error));
+                urls.pop_front();
+                continue;
+            }
+            Err(Ended::Refused(error) | Ended::Store(error)) => return Err(error),
             Err(Ended::Attempt(error)) => error,
         };
         failures = if state.next > before { 1 } else { failures + 1 };
-        if failures >= policy.limit(&error) {
+        let servers = u32::try_from(urls.len()).unwrap_or(u32::MAX);
+        if failures >= policy.limit(&error).saturating_mul(servers) {
             return Err(FetchError::GaveUp {
                 url: url.to_owned(),
                 failures,
@@ -174,12 +197,17 @@ pub fn fetch(
             });
         }
         notice(Notice::Retry(&error));
-        std::thread::sleep(policy.pause);
+        urls.rotate_left(1);
+        if failures % servers == 0 {
+            std::thread::sleep(policy.pause);
+        }
     }
 }
 
 enum Ended {
-    Fatal(FetchError),
+    /// The server has said so.
+    Refused(FetchError),
+    Store(FetchError),
     Attempt(AttemptError),
 }
 
@@ -212,7 +240,7 @@ impl<W: Write> State<'_, W> {
                 .map_err(|error| self.explain(error, chunk.len()))?;
             self.out
                 .write_all(&chunk)
-                .map_err(|error| Ended::Fatal(FetchError::Store(error)))?;
+                .map_err(|error| Ended::Store(FetchError::Store(error)))?;
             self.next += 1;
             self.length += chunk.len() as u64;
             notice(Notice::Chunks {
@@ -239,7 +267,7 @@ impl<W: Write> State<'_, W> {
         {
             return match Transfer::open(url, Patience::NETWORK) {
                 Ok(transfer) => Ok((Box::new(transfer), 0)),
-                Err(source) if source.is_final() => Err(Ended::Fatal(FetchError::Tftp {
+                Err(source) if source.is_final() => Err(Ended::Refused(FetchError::Tftp {
                     url: url.to_owned(),
                     source,
                 })),
@@ -298,7 +326,7 @@ fn check_status(response: &Response, url: &str) -> Result<(), Ended> {
     if status == StatusCode::OK || status == StatusCode::PARTIAL_CONTENT {
         Ok(())
     } else if status.is_client_error() && !passing {
-        Err(Ended::Fatal(FetchError::Refused {
+        Err(Ended::Refused(FetchError::Refused {
             url: url.to_owned(),
             status,
         }))

@@ -98,7 +98,9 @@ impl fmt::Display for Boot {
                 write!(f, "live, rootfs on the ISO labelled {label}")?
             }
             Root::Live(Some(Source::Initrd)) => f.write_str("live, rootfs from a second initrd")?,
-            Root::Live(Some(Source::Url(url))) => write!(f, "live, rootfs from {url}")?,
+            Root::Live(Some(Source::Urls(urls))) => {
+                write!(f, "live, rootfs from {}", urls.join(" or "))?;
+            }
             Root::Live(None) => f.write_str("live, no rootfs named")?,
         }
         if let Some(link) = &self.ostree {

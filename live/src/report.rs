@@ -1,5 +1,6 @@
 //! Posts events to `coreos.report_url=` from a thread of its own: in order, retried until they are
-//! answered, and never in the way of what is reported. The wire format is [`embed::report`].
+//! answered, by any of the receivers if there are several, and never in the way of what is reported.
+//! The wire format is [`embed::report`].
 
 use std::collections::VecDeque;
 use std::fs;
@@ -17,7 +18,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// How stubborn reporting is.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    /// Pause after the first failure; doubles up to [`Policy::longest`].
+    /// Pause after all receivers failed once; doubles up to [`Policy::longest`].
     pub first: Duration,
     /// Longest pause.
     pub longest: Duration,
@@ -66,18 +67,20 @@ struct State {
 }
 
 impl Reporter {
-    /// Starts the thread; without a URL every event is dropped.
-    pub fn start(url: Option<&str>, policy: Policy) -> Result<Self, reqwest::Error> {
-        let Some(url) = url.map(str::to_owned) else {
+    /// Starts the thread; without a URL every event is dropped. Of several URLs each is tried when the
+    /// one before it has failed, and stays in use as long as it answers.
+    pub fn start(urls: &[&str], policy: Policy) -> Result<Self, reqwest::Error> {
+        if urls.is_empty() {
             return Ok(Self {
                 shared: None,
                 thread: None,
             });
-        };
+        }
+        let urls: Vec<String> = urls.iter().map(|&url| url.to_owned()).collect();
         let client = Client::builder().timeout(ANSWER).build()?;
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
-        let thread = thread::spawn(move || theirs.run(&client, &url, policy));
+        let thread = thread::spawn(move || theirs.run(&client, &urls, policy));
         Ok(Self {
             shared: Some(shared),
             thread: Some(thread),
@@ -148,18 +151,26 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self, client: &Client, url: &str, policy: Policy) {
+    fn run(&self, client: &Client, urls: &[String], policy: Policy) {
         let mut pause = policy.first;
-        while let Some(report) = self.next() {
+        let mut failed = 0;
+        let mut receivers = urls.iter().cycle();
+        let mut receiver = receivers.next();
+        while let (Some(report), Some(url)) = (self.next(), receiver) {
             match post(client, url, &report) {
                 Ok(StatusCode::CONFLICT) => self.give_up(),
                 Ok(status) if status.is_success() => {
-                    pause = policy.first;
+                    (pause, failed) = (policy.first, 0);
                     self.done();
                 }
                 _ => {
-                    self.wait_for_stop(pause);
-                    pause = (pause * 2).min(policy.longest);
+                    receiver = receivers.next();
+                    failed += 1;
+                    if failed == urls.len() {
+                        failed = 0;
+                        self.wait_for_stop(pause);
+                        pause = (pause * 2).min(policy.longest);
+                    }
                 }
             }
         }

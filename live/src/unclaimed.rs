@@ -73,10 +73,10 @@ pub fn wait(
     root: &Path,
     pace: Pace,
 ) -> Result<(), UnclaimedError> {
-    let url = kargs
-        .last(karg::DISCOVER)
-        .filter(|url| !url.is_empty())
-        .ok_or(UnclaimedError::NoServer)?;
+    let servers = kargs.tried(karg::DISCOVER);
+    if servers.is_empty() {
+        return Err(UnclaimedError::NoServer);
+    }
     let client = Client::builder()
         .timeout(ANSWER)
         .build()
@@ -86,7 +86,7 @@ pub fn wait(
     let mut reported = false;
     let mut told = false;
     loop {
-        let orders = ask(&client, url, consoles, pace);
+        let orders = ask(&client, &servers, consoles, pace);
         if orders.next == Next::Boot {
             break;
         }
@@ -134,8 +134,8 @@ fn report(
     consoles: &Consoles,
     pace: Pace,
 ) -> Result<bool, UnclaimedError> {
-    let url = kargs.last(karg::REPORT_URL);
-    let reporter = Reporter::start(url, pace.report).map_err(UnclaimedError::Client)?;
+    let receivers = kargs.tried(karg::REPORT_URL);
+    let reporter = Reporter::start(&receivers, pace.report).map_err(UnclaimedError::Client)?;
     reporter.send(Event::Hardware {
         hardware: Box::new(hardware),
     });
@@ -153,17 +153,19 @@ fn report(
     })
 }
 
-/// Asks until there is an answer.
-fn ask(client: &Client, url: &str, consoles: &Consoles, pace: Pace) -> Orders {
+/// Asks the servers, the first one first, until one answers.
+fn ask(client: &Client, servers: &[&str], consoles: &Consoles, pace: Pace) -> Orders {
     let mut said = false;
     loop {
-        match try_ask(client, url) {
-            Ok(orders) => return orders,
-            Err(error) if !said => {
-                said = true;
-                consoles.line(&format!("discovery: no answer yet: {error}"));
+        for url in servers {
+            match try_ask(client, url) {
+                Ok(orders) => return orders,
+                Err(error) if !said => {
+                    said = true;
+                    consoles.line(&format!("discovery: no answer yet: {error}"));
+                }
+                Err(_) => {}
             }
-            Err(_) => {}
         }
         thread::sleep(pace.ask);
     }

@@ -99,6 +99,12 @@ fn reply(stream: &TcpStream, file: &[u8], answer: Answer) -> String {
     range
 }
 
+/// A URL where nobody is.
+fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}/x", listener.local_addr().unwrap())
+}
+
 fn file() -> Vec<u8> {
     (0..3 * CHUNK + 10)
         .map(|i| u8::try_from(i % 251).unwrap())
@@ -114,7 +120,7 @@ fn run(
     let (mut out, mut retries) = (Vec::new(), Vec::new());
     let result = fetch(
         &client().unwrap(),
-        &server.url,
+        &[server.url],
         &want,
         &mut out,
         policy,
@@ -205,7 +211,7 @@ fn a_file_that_ends_early_or_goes_on_is_refused() {
     let once = Policy { wrong: 1, ..QUICK };
     let error = fetch(
         &client().unwrap(),
-        &server.url,
+        &[server.url],
         &want,
         &mut Vec::new(),
         once,
@@ -257,7 +263,7 @@ fn wrong_data_is_given_up_before_a_server_in_trouble() {
     let want = StreamHash::of_reader(file().as_slice(), CHUNK).unwrap();
     let result = fetch(
         &client().unwrap(),
-        &server.url,
+        &[server.url],
         &want,
         &mut Vec::new(),
         impatient,
@@ -271,16 +277,10 @@ fn wrong_data_is_given_up_before_a_server_in_trouble() {
 
 #[test]
 fn no_server_is_said_after_the_last_attempt() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
     let want = StreamHash::of_reader(&b"x"[..], 1).unwrap();
-    let url = format!("http://127.0.0.1:{port}/x");
     let result = fetch(
         &client().unwrap(),
-        &url,
+        &[nobody()],
         &want,
         &mut Vec::new(),
         QUICK,
@@ -294,4 +294,48 @@ fn no_server_is_said_after_the_last_attempt() {
             ..
         })
     ));
+}
+
+#[test]
+fn another_server_goes_on_where_the_first_one_went_away() {
+    let want = StreamHash::of_reader(file().as_slice(), CHUNK).unwrap();
+    let first = serve(file(), vec![Answer::Cut(2500)]);
+    let second = serve(file(), vec![Answer::Status("404 Not Found")]);
+    let third = serve(file(), vec![Answer::Ranges]);
+    let urls = [&first, &second, &third].map(|server| server.url.clone());
+    let (mut out, mut asked) = (Vec::new(), Vec::new());
+    // Nobody waits this long for a server while there is another one.
+    let policy = Policy {
+        pause: Duration::from_secs(3600),
+        ..QUICK
+    };
+    let result = fetch(
+        &client().unwrap(),
+        &urls,
+        &want,
+        &mut out,
+        policy,
+        |told| match told {
+            Notice::From(url) => asked.push(url.to_owned()),
+            Notice::Refused(error) => asked.push(error.to_string()),
+            _ => {}
+        },
+    );
+    result.unwrap();
+    assert!(out == file());
+    let [one, two, three] = urls;
+    let refused = format!("server answered 404 Not Found for {two}");
+    assert_eq!(asked, [one, two, refused, three]);
+    assert_eq!(third.thread.join().unwrap(), ["2000-"]);
+}
+
+#[test]
+fn the_last_of_several_refusals_is_final() {
+    let want = StreamHash::of_reader(file().as_slice(), CHUNK).unwrap();
+    let servers = [(); 2].map(|()| serve(file(), vec![Answer::Status("404 Not Found")]));
+    let urls = servers.map(|server| server.url);
+    let mut out = Vec::new();
+    let result = fetch(&client().unwrap(), &urls, &want, &mut out, QUICK, |_| {});
+    assert!(matches!(result, Err(FetchError::Refused { url, .. }) if url == urls[1]));
+    assert!(out.is_empty());
 }

@@ -142,9 +142,10 @@ fn remove_traces(boot: &Path) -> Result<(), CompleteError> {
 
 /// Reports [`PROVISIONED`] to the URL in `kargs`; does nothing when either is missing.
 pub fn report(kargs: &Kargs) -> Result<(), CompleteError> {
-    let Some(url) = kargs.last(karg::REPORT_URL) else {
+    let receivers = kargs.tried(karg::REPORT_URL);
+    if receivers.is_empty() {
         return Ok(());
-    };
+    }
     let json = match fs::read(PROVISIONED) {
         Ok(json) => json,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -157,11 +158,11 @@ pub fn report(kargs: &Kargs) -> Result<(), CompleteError> {
     };
     let identity = serde_json::from_slice(&json).map_err(CompleteError::Merged)?;
     let reporter =
-        Reporter::start(Some(url), Policy::default()).map_err(CompleteError::Reporter)?;
+        Reporter::start(&receivers, Policy::default()).map_err(CompleteError::Reporter)?;
     reporter.send(Event::Provisioned(identity));
     match reporter.finish(REPORT_PATIENCE) {
         Outcome::TimedOut => Err(CompleteError::NotReported {
-            url: url.to_owned(),
+            url: receivers.join(", "),
         }),
         Outcome::Delivered | Outcome::Unwanted => Ok(()),
     }

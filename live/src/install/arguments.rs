@@ -91,10 +91,11 @@ fn first_boot_arguments(kargs: &Kargs) -> String {
     if !words.is_empty() {
         words.insert(0, "rd.neednet=1");
     }
-    let report = kargs
-        .last(karg::REPORT_URL)
-        .map(|url| format!("{}={url}", karg::REPORT_URL));
-    words.extend(report.as_deref());
+    let receivers = kargs.values(karg::REPORT_URL);
+    let receivers: Vec<String> = receivers
+        .map(|url| format!("{}={url}", karg::REPORT_URL))
+        .collect();
+    words.extend(receivers.iter().map(String::as_str));
     words.join(" ")
 }
 
@@ -185,7 +186,7 @@ mod tests {
         );
         assert_eq!(
             args("coreos.report_url=http://a/ ip=dhcp coreos.report_url=http://b/"),
-            "rd.neednet=1 ip=dhcp coreos.report_url=http://b/"
+            "rd.neednet=1 ip=dhcp coreos.report_url=http://a/ coreos.report_url=http://b/"
         );
         assert!(
             line("coreos.inst.install_dev=sda ip=dhcp", &[])

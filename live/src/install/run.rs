@@ -67,11 +67,9 @@ pub enum InstallError {
 /// Installs as the kernel arguments and config files say, and reports. On success the config files
 /// are gone, so that a second start of the unit does not install again.
 pub fn run(kargs: &Kargs, consoles: &Consoles) -> Result<(), InstallError> {
-    let reporter = Reporter::start(
-        kargs.last(embed::contract::karg::REPORT_URL),
-        Policy::default(),
-    )
-    .map_err(InstallError::Reporter)?;
+    let receivers = kargs.tried(embed::contract::karg::REPORT_URL);
+    let reporter =
+        Reporter::start(&receivers, Policy::default()).map_err(InstallError::Reporter)?;
     reporter.send(Event::Live);
     let result = install(
         kargs,

@@ -54,6 +54,12 @@ fn serve(
     (url, thread)
 }
 
+/// A URL where nobody is.
+fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}/", listener.local_addr().unwrap())
+}
+
 fn events(reports: &[Report]) -> Vec<Event> {
     reports.iter().map(|report| report.event.clone()).collect()
 }
@@ -61,7 +67,7 @@ fn events(reports: &[Report]) -> Vec<Event> {
 #[test]
 fn an_event_is_posted_again_until_it_is_answered_and_order_is_kept() {
     let (url, server) = serve(&["500 Oops", "", "204 No Content", "204 No Content"], None);
-    let reporter = Reporter::start(Some(&url), QUICK).unwrap();
+    let reporter = Reporter::start(&[&url], QUICK).unwrap();
     reporter.send(Event::Live);
     reporter.send(Event::Installed);
     assert_eq!(reporter.finish(PATIENCE), Outcome::Delivered);
@@ -72,13 +78,24 @@ fn an_event_is_posted_again_until_it_is_answered_and_order_is_kept() {
 }
 
 #[test]
+fn another_receiver_is_told_where_one_is_gone_and_kept() {
+    let (url, server) = serve(&["204 No Content", "500 Oops", "204 No Content"], None);
+    let reporter = Reporter::start(&[&nobody(), &url], QUICK).unwrap();
+    reporter.send(Event::Live);
+    reporter.send(Event::Installed);
+    assert_eq!(reporter.finish(PATIENCE), Outcome::Delivered);
+    let told = events(&server.join().unwrap());
+    assert_eq!(told, [Event::Live, Event::Installed, Event::Installed]);
+}
+
+#[test]
 fn waiting_progress_is_replaced_by_newer() {
     let (open, gate) = mpsc::channel();
     let (url, server) = serve(
         &["204 No Content", "204 No Content", "204 No Content"],
         Some(gate),
     );
-    let reporter = Reporter::start(Some(&url), QUICK).unwrap();
+    let reporter = Reporter::start(&[&url], QUICK).unwrap();
     reporter.send(Event::Live);
     for percent in [10, 20, 30] {
         reporter.send(Event::InstallProgress { percent });
@@ -97,7 +114,7 @@ fn waiting_progress_is_replaced_by_newer() {
 #[test]
 fn a_receiver_that_does_not_want_us_is_left_alone() {
     let (url, server) = serve(&["409 Conflict"], None);
-    let reporter = Reporter::start(Some(&url), QUICK).unwrap();
+    let reporter = Reporter::start(&[&url], QUICK).unwrap();
     reporter.send(Event::Live);
     server.join().unwrap();
     reporter.send(Event::Installed);
@@ -106,12 +123,7 @@ fn a_receiver_that_does_not_want_us_is_left_alone() {
 
 #[test]
 fn nobody_there_ends_when_time_is_up() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let reporter = Reporter::start(Some(&format!("http://127.0.0.1:{port}/")), QUICK).unwrap();
+    let reporter = Reporter::start(&[&nobody()], QUICK).unwrap();
     reporter.send(Event::Live);
     assert_eq!(
         reporter.finish(Duration::from_millis(50)),
@@ -121,7 +133,7 @@ fn nobody_there_ends_when_time_is_up() {
 
 #[test]
 fn without_a_url_nothing_is_waited_for() {
-    let reporter = Reporter::start(None, QUICK).unwrap();
+    let reporter = Reporter::start(&[], QUICK).unwrap();
     reporter.send(Event::Live);
     assert_eq!(reporter.finish(PATIENCE), Outcome::Delivered);
 }

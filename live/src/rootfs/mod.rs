@@ -128,8 +128,8 @@ pub enum Source {
     Iso(String),
     /// Unpacked by the kernel from a second initrd.
     Initrd,
-    /// A web server.
-    Url(String),
+    /// A server; the others stand in for the first.
+    Urls(Vec<String>),
 }
 
 impl Source {
@@ -141,9 +141,8 @@ impl Source {
         if unpacked {
             return Some(Self::Initrd);
         }
-        kargs
-            .last(karg::LIVE_ROOTFS_URL)
-            .map(|url| Self::Url(url.to_owned()))
+        let urls = kargs.tried(karg::LIVE_ROOTFS_URL);
+        (!urls.is_empty()).then(|| Self::Urls(urls.into_iter().map(str::to_owned).collect()))
     }
 }
 

@@ -33,7 +33,7 @@ pub fn obtain(kargs: &Kargs, consoles: &Consoles) -> Result<(), RootfsError> {
             compare_versions(&version, &initramfs_version()?)?;
             unpacked
         }
-        Source::Url(url) => download(&url, consoles)?,
+        Source::Urls(urls) => download(&urls, consoles)?,
     };
     // Nothing was mounted there yet when the kernel unpacked the rootfs itself.
     fs::create_dir_all(run::LIVE_DIR)
@@ -44,7 +44,7 @@ pub fn obtain(kargs: &Kargs, consoles: &Consoles) -> Result<(), RootfsError> {
         })
 }
 
-fn download(url: &str, consoles: &Consoles) -> Result<PathBuf, RootfsError> {
+fn download(urls: &[String], consoles: &Consoles) -> Result<PathBuf, RootfsError> {
     let want = StreamHash::parse(&read_text(&Path::new("/").join(initrd::WANT_ROOTFS))?)
         .map_err(RootfsError::Want)?;
     let size = (want.chunks() as u64).saturating_mul(want.chunk_size() as u64);
@@ -56,15 +56,15 @@ fn download(url: &str, consoles: &Consoles) -> Result<PathBuf, RootfsError> {
         path: path.clone(),
         source,
     })?;
-    consoles.line(&format!("rootfs: fetching {url}"));
     let mut shown = 0;
     let length = fetch::fetch(
         &fetch::client()?,
-        url,
+        urls,
         &want,
         &mut file,
         Policy::ROOTFS,
         |notice| match notice {
+            Notice::From(url) => consoles.line(&format!("rootfs: fetching {url}")),
             Notice::Chunks { done, total } if done * 4 / total > shown => {
                 shown = done * 4 / total;
                 consoles.line(&format!("rootfs: {}%", shown * 25));
@@ -72,6 +72,9 @@ fn download(url: &str, consoles: &Consoles) -> Result<PathBuf, RootfsError> {
             Notice::Chunks { .. } => {}
             Notice::Retry(error) => {
                 consoles.line(&format!("rootfs: {}; trying again", chain(error)))
+            }
+            Notice::Refused(error) => {
+                consoles.line(&format!("rootfs: {}; asking another server", chain(error)))
             }
         },
     )?;

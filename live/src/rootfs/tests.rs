@@ -32,7 +32,16 @@ fn the_source_is_iso_then_initrd_then_url() {
     assert_eq!(choose(url, true), Some(Source::Initrd));
     assert_eq!(
         choose(url, false),
-        Some(Source::Url("http://s/r.img".into()))
+        Some(Source::Urls(vec!["http://s/r.img".into()]))
+    );
+    // What is said last counts; a server that was named before it stands in for it.
+    let two = format!("coreos.live.rootfs_url=http://b/r.img {url} {url}");
+    assert_eq!(
+        choose(&two, false),
+        Some(Source::Urls(vec![
+            "http://s/r.img".into(),
+            "http://b/r.img".into()
+        ]))
     );
     assert_eq!(choose("quiet", false), None);
 }

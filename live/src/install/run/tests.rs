@@ -29,7 +29,7 @@ fn run_with(script: &str) -> Ran {
         &program(dir.path(), script),
         &configs,
         &Consoles::of([console.clone()]),
-        &Reporter::start(None, Policy::default()).unwrap(),
+        &Reporter::start(&[], Policy::default()).unwrap(),
     );
     let printed = fs::read_to_string(console).unwrap();
     Ran {
@@ -103,7 +103,7 @@ fn a_missing_installer_is_named() {
         &missing,
         dir.path(),
         &Consoles::of([]),
-        &Reporter::start(None, Policy::default()).unwrap(),
+        &Reporter::start(&[], Policy::default()).unwrap(),
     );
     assert!(matches!(result, Err(InstallError::Start { program, .. }) if program == missing));
 }
