@@ -5,7 +5,7 @@ use embed::contract::karg;
 use embed::manifest::Manifest;
 
 use super::script::{fitting, live_kargs, live_script, screen_text};
-use super::{CommandLineTooLong, Endpoint};
+use super::{CommandLineTooLong, Servers};
 use crate::mac::MacAddr;
 
 /// Everything that the script is made of.
@@ -19,8 +19,8 @@ pub struct DiscoveryScript<'a> {
     pub kargs: &'a [String],
     /// Where the server has the media's files, without slashes around it.
     pub assets: &'a str,
-    /// The server as seen by the machine.
-    pub endpoint: Endpoint,
+    /// The servers as the machine reaches them.
+    pub servers: &'a Servers,
 }
 
 impl DiscoveryScript<'_> {
@@ -42,15 +42,12 @@ impl DiscoveryScript<'_> {
 
     /// The kernel's arguments that do not depend on the boot loader.
     pub(super) fn kargs(&self) -> Result<Vec<String>, CommandLineTooLong> {
-        let own = |rest: &str| {
-            let path = format!("machines/{}/{rest}", self.mac.dashed());
-            self.endpoint.karg_url(&path)
-        };
-        let rootfs = format!("{}/{}", self.assets, self.manifest.rootfs.file);
-        let rootfs = self.endpoint.karg_url(&rootfs);
-        let mut words = live_kargs(self.manifest, self.kargs, &rootfs, self.mac);
-        words.push(format!("{}={}", karg::DISCOVER, own("orders")));
-        words.push(format!("{}={}", karg::REPORT_URL, own("report")));
+        let (servers, mac) = (self.servers, self.mac);
+        let mut words = live_kargs(self.manifest, self.kargs, self.assets, servers, mac);
+        for (key, path) in [(karg::DISCOVER, "orders"), (karg::REPORT_URL, "report")] {
+            let path = format!("machines/{}/{path}", mac.dashed());
+            words.extend(servers.kargs(key, &path));
+        }
         fitting(words.join(" "))?;
         Ok(words)
     }
@@ -63,17 +60,17 @@ pub fn discovery_script(parts: &DiscoveryScript<'_>) -> Result<String, CommandLi
     Ok(live_script(
         &parts.greeting(),
         parts.manifest,
-        &parts.endpoint.script_url(parts.assets),
+        parts.assets,
         None,
         &line,
-        parts.endpoint,
+        parts.servers,
     ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::boot::grub;
+    use crate::boot::{Endpoint, grub};
     use crate::fixture::site_dir;
     use crate::site::Site;
 
@@ -87,7 +84,7 @@ mod tests {
                 manifest: &site.manifest,
                 kargs,
                 assets: "assets",
-                endpoint: Endpoint::plain([10, 0, 0, 2].into(), 8080),
+                servers: &Servers::alone(Endpoint::plain([10, 0, 0, 2].into(), 8080)),
             };
             let grub = grub::discovery_script(&parts);
             discovery_script(&parts).and_then(|ipxe| Ok([ipxe, grub?]))

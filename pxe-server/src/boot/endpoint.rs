@@ -79,6 +79,11 @@ impl Endpoint {
         }
     }
 
+    /// The same ports at another address.
+    pub const fn elsewhere(self, address: Ipv4Addr) -> Self {
+        Self { address, ..self }
+    }
+
     /// `http://ADDRESS:PORT/PATH`, with `path` given without a leading slash.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}:{}/{path}", self.address, self.port)

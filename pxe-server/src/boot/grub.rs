@@ -6,11 +6,10 @@
 //! that those of Debian and Fedora have are relied on.
 
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
 
 use embed::manifest::Manifest;
 
-use crate::boot::{CommandLineTooLong, DiscoveryScript, Endpoint, InstallScript};
+use crate::boot::{CommandLineTooLong, DiscoveryScript, InstallScript, Servers};
 use crate::mac::MacAddr;
 
 /// The script that GRUB looks for by itself.
@@ -25,17 +24,19 @@ const TOLD: [(&str, u8, u8); 4] = [
 ];
 
 /// Boots the first disk that has the loader which removable media have, as installed systems do; where
-/// that loader is not taken (a second shim, under Secure Boot), what the disk's own GRUB would read; then
-/// whatever the firmware tries next.
+/// that loader is not taken, what the disk's own GRUB would read; then whatever the firmware tries next.
+///
+/// `root` must be the disk: under Secure Boot Debian's GRUB tells a loader that it came from there,
+/// whatever device its name has, and shim looks for GRUB where it came from.
 const BOOT_DISK: &str = r#"echo "pxe-server: booting the disk"
 if [ "$grub_platform" = efi ]; then
   set program=BOOTX64.EFI
   if [ "$grub_cpu" = arm64 ]; then set program=BOOTAA64.EFI; fi
-  if search --no-floppy --label EFI-SYSTEM --set=disk; then
-    if chainloader ($disk)/EFI/BOOT/$program; then boot; fi
+  if search --no-floppy --label EFI-SYSTEM --set=root; then
+    if chainloader ($root)/EFI/BOOT/$program; then boot; fi
   fi
-  if search --no-floppy --file /EFI/BOOT/$program --set=disk; then
-    if chainloader ($disk)/EFI/BOOT/$program; then boot; fi
+  if search --no-floppy --file /EFI/BOOT/$program --set=root; then
+    if chainloader ($root)/EFI/BOOT/$program; then boot; fi
   fi
   if search --no-floppy --label boot --set=root; then
     set prefix=($root)/grub2
@@ -48,10 +49,10 @@ else
 fi
 "#;
 
-/// `grub.cfg`, the same for every machine: asks by TFTP, which every GRUB has that booted from the
-/// network, for the script of the card that it booted from. Three failures boot the disk: a server
-/// that is away must not keep an installed machine down.
-pub fn first_script(server: Ipv4Addr) -> String {
+/// `grub.cfg`, the same for every machine: asks each server by TFTP, which every GRUB has that booted
+/// from the network, for the script of the card that it booted from. Three failures boot the disk: a
+/// server that is away must not keep an installed machine down.
+pub fn first_script(servers: &Servers) -> String {
     let mut script = String::from("set said=\n");
     for (name, kind, place) in TOLD {
         let _ = writeln!(
@@ -59,19 +60,24 @@ pub fn first_script(server: Ipv4Addr) -> String {
             "if smbios --type {kind} --get-string {place} --set value; then set said=\"${{said}}&{name}=$value\"; fi"
         );
     }
-    let own = format!("(tftp,{server})/machines/$net_default_mac/{CONFIG}?$said");
+    let addresses: Vec<String> = servers
+        .all()
+        .map(|server| server.address.to_string())
+        .collect();
     let _ = write!(
         script,
         r#"while [ "$never" = "" ]; do
   set answered=
   for wait in 2 5 10; do
-    if [ "$answered" = "" ]; then
-      echo "pxe-server: asking what $net_default_mac shall boot"
-      source "{own}"
+    for server in {addresses}; do
       if [ "$answered" = "" ]; then
-        echo "pxe-server: no usable answer; waiting $wait s"
-        sleep $wait
+        echo "pxe-server: asking $server what $net_default_mac shall boot"
+        source "(tftp,$server)/machines/$net_default_mac/{CONFIG}?$said"
       fi
+    done
+    if [ "$answered" = "" ]; then
+      echo "pxe-server: no usable answer; waiting $wait s"
+      sleep $wait
     fi
   done
   if [ "$answered" = "" ]; then
@@ -82,6 +88,7 @@ pub fn first_script(server: Ipv4Addr) -> String {
   sleep $pause
 done
 "#,
+        addresses = addresses.join(" "),
         disk = BOOT_DISK.trim_end().replace('\n', "\n    "),
     );
     script
@@ -134,7 +141,7 @@ pub fn install_script(parts: &InstallScript<'_>) -> Result<String, CommandLineTo
         parts.assets,
         parts.config_path().as_deref(),
         &parts.kargs()?,
-        parts.endpoint,
+        parts.servers,
     ))
 }
 
@@ -146,7 +153,7 @@ pub fn discovery_script(parts: &DiscoveryScript<'_>) -> Result<String, CommandLi
         parts.assets,
         None,
         &parts.kargs()?,
-        parts.endpoint,
+        parts.servers,
     ))
 }
 
@@ -156,7 +163,7 @@ fn live_script(
     assets: &str,
     config: Option<&str>,
     kargs: &[String],
-    Endpoint { address, port, .. }: Endpoint,
+    servers: &Servers,
 ) -> String {
     let greeting: Vec<String> = greeting
         .iter()
@@ -168,8 +175,12 @@ fn live_script(
     if let Some(path) = config {
         let _ = write!(initrds, " \"$source/{path}\"");
     }
+    let sources: Vec<String> = servers
+        .all()
+        .map(|server| format!("(http,{0}:{1}) (tftp,{0})", server.address, server.port))
+        .collect();
     let script = format!(
-        r#"{greeting}for source in (http,{address}:{port}) (tftp,{address}); do
+        r#"{greeting}for source in {sources}; do
   echo "pxe-server: loading kernel {kernel} from $source"
   if linux "$source/{assets}/{kernel}" {kargs}; then
     echo "pxe-server: loading initramfs {initramfs}"
@@ -182,6 +193,7 @@ done
 echo "pxe-server: could not load or start the live system; asking again in 10 s"
 "#,
         greeting = said(&greeting),
+        sources = sources.join(" "),
         kargs = words.join(" "),
     );
     answer(&script, 10)

@@ -7,6 +7,7 @@ mod endpoint;
 pub mod grub;
 mod programs;
 mod script;
+mod servers;
 
 pub use arch::{Arch, ClientArch, Firmware, Transport};
 pub use discovery::{DiscoveryScript, discovery_script};
@@ -17,3 +18,4 @@ pub use script::{
     boot_script, config_version, disk_script, held_script, install_script, unclaimed_script,
     waiting_script,
 };
+pub use servers::Servers;

@@ -3,9 +3,10 @@
 //! A name is `boot/MAC/FILE`, the same in TFTP and HTTP: the machine's address in the path tells
 //! whose transfer it is without a look at ARP tables or leases, also behind a relay.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use crate::boot::{Firmware, Schemes, grub};
+use crate::boot::{Endpoint, Firmware, Schemes, Servers, grub};
 use crate::mac::MacAddr;
 
 /// The script that iPXE looks for beside the program it was loaded from.
@@ -63,6 +64,15 @@ pub struct FirstStage {
     pub ipxe_user_classes: Vec<String>,
     /// By which schemes this server is named.
     pub schemes: Schemes,
+    /// All servers of the site, if there are several.
+    pub servers: Vec<Ipv4Addr>,
+}
+
+impl FirstStage {
+    /// The servers of the site, of which `own` answers a machine.
+    pub fn servers(&self, own: Endpoint) -> Servers {
+        Servers::new(own, &self.servers)
+    }
 }
 
 /// What a requested name means.

@@ -11,7 +11,7 @@ use embed::contract::karg;
 use embed::digest::Sha512Digest;
 use embed::manifest::Manifest;
 
-use super::Endpoint;
+use crate::boot::{Endpoint, Servers};
 use crate::mac::MacAddr;
 use crate::machine::Ticket;
 use crate::site::{InstallImage, Profile};
@@ -74,8 +74,8 @@ pub struct InstallScript<'a> {
     pub ticket: Ticket,
     /// Where the server has the media's files, see [`crate::site::Site::assets`].
     pub assets: &'a str,
-    /// The server as seen by the machine.
-    pub endpoint: Endpoint,
+    /// The servers as the machine reaches them.
+    pub servers: &'a Servers,
 }
 
 /// The script's kernel command line does not fit.
@@ -84,11 +84,6 @@ pub struct InstallScript<'a> {
 pub struct CommandLineTooLong(pub usize);
 
 impl InstallScript<'_> {
-    /// URL of a file of the media, for the live system.
-    fn asset(&self, file: &str) -> String {
-        self.endpoint.karg_url(&format!("{}/{file}", self.assets))
-    }
-
     /// What it says on the screen.
     pub(super) fn greeting(&self) -> [String; 2] {
         let source = &self.manifest.source;
@@ -123,9 +118,9 @@ impl InstallScript<'_> {
 
     /// The kernel's arguments that do not depend on the boot loader.
     pub(super) fn kargs(&self) -> Result<Vec<String>, CommandLineTooLong> {
-        let mac = self.mac.dashed();
-        let rootfs = self.asset(&self.manifest.rootfs.file);
-        let mut words = live_kargs(self.manifest, &self.profile.kargs, &rootfs, self.mac);
+        let (mac, own) = (self.mac.dashed(), self.servers.own());
+        let kargs = &self.profile.kargs;
+        let mut words = live_kargs(self.manifest, kargs, self.assets, self.servers, self.mac);
         words.push(format!(
             "{}={}",
             karg::INST_DEV,
@@ -133,35 +128,30 @@ impl InstallScript<'_> {
         ));
         if let ConfigDelivery::Url(digest) = self.config {
             let version = config_version(digest);
-            let url = format!("machines/{mac}/ignition?version={version}");
-            let url = self.endpoint.karg_url(&url);
+            let url = own.karg_url(&format!("machines/{mac}/ignition?version={version}"));
             words.push(format!("{}={url}", karg::INST_IGNITION_URL));
             words.push(format!("{}=sha512-{digest}", karg::INST_IGNITION_HASH));
         }
-        let report = self
-            .endpoint
-            .karg_url(&format!("machines/{mac}/report?ticket={}", self.ticket));
-        words.push(format!("{}={report}", karg::REPORT_URL));
+        let report = format!("machines/{mac}/report?ticket={}", self.ticket);
+        words.extend(self.servers.kargs(karg::REPORT_URL, &report));
         if let (InstallImage::Published, Some(image)) =
             (self.profile.install.image, &self.manifest.image)
         {
-            words.push(format!(
-                "{}={}",
-                karg::INST_IMAGE_URL,
-                self.asset(&image.artifact.file)
-            ));
+            let url = own.karg_url(&format!("{}/{}", self.assets, image.artifact.file));
+            words.push(format!("{}={url}", karg::INST_IMAGE_URL));
         }
         fitting(words.join(" "))?;
         Ok(words)
     }
 }
 
-/// The kernel's arguments of any live system on `mac`, with its rootfs at a URL and `kargs` beside
-/// those of the media.
+/// The kernel's arguments of any live system on `mac`, with its rootfs among the `assets` of `servers`
+/// and `kargs` beside those of the media.
 pub(super) fn live_kargs(
     manifest: &Manifest,
     kargs: &[String],
-    rootfs: &str,
+    assets: &str,
+    servers: &Servers,
     mac: MacAddr,
 ) -> Vec<String> {
     let mut words = vec![
@@ -174,11 +164,8 @@ pub(super) fn live_kargs(
             .filter(|word| *word != karg::FIRSTBOOT && !word.starts_with(karg::PLATFORM))
             .cloned(),
     );
-    words.push(format!(
-        "{}={rootfs}?mac={}",
-        karg::LIVE_ROOTFS_URL,
-        mac.dashed()
-    ));
+    let rootfs = format!("{assets}/{}?mac={}", manifest.rootfs.file, mac.dashed());
+    words.extend(servers.kargs(karg::LIVE_ROOTFS_URL, &rootfs));
     words
 }
 
@@ -191,16 +178,25 @@ pub(super) fn fitting(line: String) -> Result<String, CommandLineTooLong> {
     }
 }
 
-/// `/boot.ipxe`: asks `/ipxe` for the machine's own script, three times, then boots the disk: a
-/// server that is away must not keep an installed machine down.
-pub fn boot_script() -> String {
+/// `/boot.ipxe`: asks `/ipxe` for the machine's own script, and the other servers if there is no answer,
+/// three times, then boots the disk: a server that is away must not keep an installed machine down.
+pub fn boot_script(others: &[Endpoint]) -> String {
     let query = "ipxe?mac=${netX/mac:hexhyp}&uuid=${uuid}&serial=${serial:uristring}&asset=${asset:uristring}&hostname=${hostname:uristring}&domain=${domain:uristring}&manufacturer=${manufacturer:uristring}&product=${product:uristring}&arch=${buildarch}&platform=${platform}";
     let mut script =
         String::from("#!ipxe\n:ask\necho pxe-server: asking what ${netX/mac} shall boot\n");
     for pause in [2, 5, 10] {
+        let _ = writeln!(script, "chain --replace --autofree {query} ||");
+        for other in others {
+            let _ = write!(
+                script,
+                "echo pxe-server: no usable answer; asking {}\nchain --replace --autofree {} ||\n",
+                other.address,
+                other.script_url(query)
+            );
+        }
         let _ = write!(
             script,
-            "chain --replace --autofree {query} ||\necho pxe-server: no usable answer; waiting {pause} s\nsleep {pause}\n"
+            "echo pxe-server: no usable answer; waiting {pause} s\nsleep {pause}\n"
         );
     }
     script.push_str("echo pxe-server: giving up; booting the disk\n");
@@ -209,27 +205,20 @@ pub fn boot_script() -> String {
 }
 
 /// `autoexec.ipxe`: for an iPXE that looks beside its own program before it asks DHCP again.
-pub fn autoexec_script(endpoint: Endpoint) -> String {
-    format!(
-        "#!ipxe\ndhcp ||\nchain --replace --autofree {}\n",
-        endpoint.script_url("boot.ipxe")
-    )
+pub fn autoexec_script(servers: &Servers) -> String {
+    format!("#!ipxe\ndhcp ||\n{}\n", servers.begin_again())
 }
 
 /// Boots the disk, in the way that the firmware at hand understands.
-pub fn disk_script(mac: MacAddr, why: &str, platform: Platform, endpoint: Endpoint) -> String {
-    let again = format!(
-        "chain --replace --autofree {}",
-        endpoint.script_url("boot.ipxe")
-    );
+pub fn disk_script(mac: MacAddr, why: &str, platform: Platform, servers: &Servers) -> String {
     format!(
         "#!ipxe\necho pxe-server: {mac}: {why}\necho pxe-server: booting the disk\n{}",
-        boot_disk(platform, &again)
+        boot_disk(platform, &servers.begin_again())
     )
 }
 
 /// Tells why the machine is held and asks again every 30 seconds; touches nothing.
-pub fn held_script(mac: MacAddr, why: &str, endpoint: Endpoint) -> String {
+pub fn held_script(mac: MacAddr, why: &str, servers: &Servers) -> String {
     let lines = [
         "#!ipxe".to_owned(),
         format!("echo pxe-server: {mac} is held: {why}"),
@@ -239,16 +228,13 @@ pub fn held_script(mac: MacAddr, why: &str, endpoint: Endpoint) -> String {
         format!("echo     pxe-server reinstall {mac}"),
         "echo Asking again in 30 s".to_owned(),
         "sleep 30".to_owned(),
-        format!(
-            "chain --replace --autofree {}",
-            endpoint.script_url("boot.ipxe")
-        ),
+        servers.begin_again(),
     ];
     lines.join("\n") + "\n"
 }
 
 /// Says that nobody has claimed the machine, and asks again every 15 seconds; touches nothing.
-pub fn unclaimed_script(mac: MacAddr, endpoint: Endpoint) -> String {
+pub fn unclaimed_script(mac: MacAddr, servers: &Servers) -> String {
     let lines = [
         "#!ipxe".to_owned(),
         format!(
@@ -258,25 +244,19 @@ pub fn unclaimed_script(mac: MacAddr, endpoint: Endpoint) -> String {
         format!("echo     pxe-server claim {mac} --profile NAME"),
         "echo Asking again in 15 s".to_owned(),
         "sleep 15".to_owned(),
-        format!(
-            "chain --replace --autofree {}",
-            endpoint.script_url("boot.ipxe")
-        ),
+        servers.begin_again(),
     ];
     lines.join("\n") + "\n"
 }
 
 /// Says why the machine is not installed now, and asks again every 15 seconds; touches nothing.
-pub fn waiting_script(mac: MacAddr, why: &str, endpoint: Endpoint) -> String {
+pub fn waiting_script(mac: MacAddr, why: &str, servers: &Servers) -> String {
     let lines = [
         "#!ipxe".to_owned(),
         format!("echo pxe-server: {mac} waits to be installed: {why}"),
         "echo Asking again in 15 s".to_owned(),
         "sleep 15".to_owned(),
-        format!(
-            "chain --replace --autofree {}",
-            endpoint.script_url("boot.ipxe")
-        ),
+        servers.begin_again(),
     ];
     lines.join("\n") + "\n"
 }
@@ -284,30 +264,29 @@ pub fn waiting_script(mac: MacAddr, why: &str, endpoint: Endpoint) -> String {
 /// Boots the live system that installs the machine.
 pub fn install_script(parts: &InstallScript<'_>) -> Result<String, CommandLineTooLong> {
     let line = parts.command_line()?;
-    let config = parts
-        .config_path()
-        .map(|path| parts.endpoint.script_url(&path));
     Ok(live_script(
         &parts.greeting(),
         parts.manifest,
-        &parts.endpoint.script_url(parts.assets),
-        config.as_deref(),
+        parts.assets,
+        parts.config_path().as_deref(),
         &line,
-        parts.endpoint,
+        parts.servers,
     ))
 }
 
-/// The script that says `greeting` and boots the live system of the files at `assets` with the
-/// command line `line`, and with the config at a URL if there is one.
+/// The script that says `greeting` and boots the live system of the server's files in `assets` with the
+/// command line `line`, and with the config at a path of it if there is one.
 pub(super) fn live_script(
     greeting: &[String],
     manifest: &Manifest,
     assets: &str,
     config: Option<&str>,
     line: &str,
-    endpoint: Endpoint,
+    servers: &Servers,
 ) -> String {
     let (kernel, initramfs) = (&manifest.kernel.file, &manifest.initramfs.file);
+    let own = servers.own();
+    let assets = own.script_url(assets);
     let mut lines = vec!["#!ipxe".to_owned()];
     let said = greeting.iter();
     lines.extend(said.map(|text| format!("echo pxe-server: {text}")));
@@ -318,7 +297,8 @@ pub(super) fn live_script(
         format!("echo pxe-server: loading initramfs {initramfs}"),
         format!("initrd --name {initramfs} {assets}/{initramfs} || goto failed"),
     ]);
-    if let Some(url) = config {
+    if let Some(path) = config {
+        let url = own.script_url(path);
         lines.push("echo pxe-server: loading this machine's config".to_owned());
         lines.push(format!(
             "initrd --name {CONFIG_INITRD} {url} || goto failed"
@@ -330,10 +310,7 @@ pub(super) fn live_script(
         ":failed".to_owned(),
         "echo pxe-server: could not load or start the live system; asking again in 10 s".to_owned(),
         "sleep 10".to_owned(),
-        format!(
-            "chain --replace --autofree {}",
-            endpoint.script_url("boot.ipxe")
-        ),
+        servers.begin_again(),
     ]);
     lines.join("\n") + "\n"
 }

@@ -123,10 +123,10 @@ fn show(site: &Site, machine: &Subject, scripts: bool, out: &mut impl Write) -> 
         mac: machine.mac,
         profile,
         manifest: &site.manifest,
-        config: profile.config_delivery.of(digest),
+        config: site.delivery(profile).of(digest),
         ticket: Ticket([0; 16]),
         assets: &site.assets(),
-        endpoint: EXAMPLE.at(Ipv4Addr::new(192, 0, 2, 1), site.first_stage.schemes),
+        servers: &site.servers(EXAMPLE.at(Ipv4Addr::new(192, 0, 2, 1), site.first_stage.schemes)),
     };
     let script =
         install_script(&parts).with_context(|| format!("rendering the script of {name}"))?;

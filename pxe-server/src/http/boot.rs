@@ -40,15 +40,15 @@ async fn boot_file(
 ) -> Result<Response, Problem> {
     let mac = Problem::parse_mac(&mac)?;
     let first_stage = app.first_stages.get();
-    let endpoint = app.told.endpoint(local, first_stage.schemes);
+    let servers = || app.told.servers(local, &first_stage);
     let path = match first_stage.programs.resolve(&boot_path(mac, &file)) {
         None => return Err(Problem::NotFound(format!("no boot program `{file}`"))),
         Some((_, BootFile::Autoexec)) => {
-            let script = autoexec_script(endpoint);
+            let script = autoexec_script(&servers());
             return Ok(tagged(&asked, TEXT, script));
         }
         Some((_, BootFile::GrubConfig)) => {
-            let script = grub::first_script(endpoint.address);
+            let script = grub::first_script(&servers());
             return Ok(tagged(&asked, TEXT, script));
         }
         Some((_, BootFile::Program(path))) => path,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{ConnectInfo, Path, RawQuery, State};
 use axum::http::{HeaderValue, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -18,7 +18,9 @@ use crate::http::condition::Conditions;
 use crate::http::file::Served;
 use crate::http::limited::limited;
 use crate::http::tagged::tagged;
-use crate::http::{BootPrograms, Problem, Routes, Signatures, TEXT, boot, kind_of, listing};
+use crate::http::{
+    BootPrograms, Local, Problem, Routes, Signatures, TEXT, Told, boot, kind_of, listing,
+};
 use crate::limit::{Asked, Limiter};
 use crate::matchbox::{
     Book, Folder, Group, Library, Profile, RenderError, boot_script, env_file, grub_config,
@@ -59,8 +61,8 @@ pub struct MatchboxData {
 pub enum Libraries {
     /// A directory of their own.
     Book(Arc<Book>),
-    /// A site, which has them beside its own groups or has none.
-    Site(CurrentSite),
+    /// A site, which has them beside its own groups or has none, and what its machines are told.
+    Site(CurrentSite, Told),
 }
 
 impl Libraries {
@@ -68,7 +70,7 @@ impl Libraries {
     pub(super) fn get(&self) -> Result<Arc<Library>, Problem> {
         match self {
             Self::Book(book) => Ok(book.library()),
-            Self::Site(site) => site.get().matchbox.clone().ok_or_else(|| {
+            Self::Site(site, _) => site.get().matchbox.clone().ok_or_else(|| {
                 Problem::NotFound("this site has no matchbox data beside it".to_owned())
             }),
         }
@@ -79,11 +81,14 @@ impl Libraries {
         self.get().map_or(0, |library| library.profiles.len())
     }
 
-    /// The script that every machine begins with.
-    fn boot_script(&self) -> String {
+    /// The script that every machine begins with, as the client of this connection gets it.
+    fn boot_script(&self, local: Local) -> String {
         match self {
             Self::Book(_) => boot_script().to_owned(),
-            Self::Site(_) => crate::boot::boot_script(),
+            Self::Site(site, told) => {
+                let servers = told.servers(local, &site.get().first_stage);
+                crate::boot::boot_script(servers.others())
+            }
         }
     }
 }
@@ -162,6 +167,7 @@ pub(super) async fn script(
 /// Everything that is made for who asks.
 async fn answer(
     State(data): State<MatchboxData>,
+    ConnectInfo(local): ConnectInfo<Local>,
     RawQuery(query): RawQuery,
     uri: Uri,
     asked: Conditions,
@@ -174,7 +180,13 @@ async fn answer(
             (_, Some(path)) => (path, Some((TEXT, Form::Armored))),
             _ => (path.as_str(), None),
         };
-        let made = make(&data.libraries, path, query)?;
+        let made = match path.starts_with("boot.ipxe") {
+            true => {
+                data.libraries.get()?;
+                (TEXT, data.libraries.boot_script(local).into_bytes())
+            }
+            false => make(&data.libraries, path, query)?,
+        };
         match form {
             Some((kind, form)) => Ok::<_, Problem>((kind, data.signatures.over(&made.1, form)?)),
             None => Ok(made),
@@ -191,9 +203,6 @@ fn make(
     query: &str,
 ) -> Result<(&'static str, Vec<u8>), Problem> {
     let library = libraries.get()?;
-    if path.starts_with("boot.ipxe") {
-        return Ok((TEXT, libraries.boot_script().into()));
-    }
     let pairs: Vec<(String, String)> = axum::extract::Query::try_from_uri(&uri(query)?)
         .map(|axum::extract::Query(pairs)| pairs)
         .map_err(|error| Problem::BadRequest(error.to_string()))?;

@@ -48,7 +48,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 use tower_http::timeout::RequestBodyDeadlineLayer;
 
-use crate::boot::{Endpoint, HttpPorts, Schemes};
+use crate::boot::{FirstStage, HttpPorts, Servers};
 use crate::dhcp::LeaseServer;
 use crate::limit::{Asked, Limiter};
 use crate::machine::Registry;
@@ -120,10 +120,9 @@ pub struct App {
 }
 
 impl App {
-    /// The server as the client of this connection sees it.
-    fn endpoint(&self, local: Local) -> Endpoint {
-        let schemes = self.site.get().first_stage.schemes;
-        self.told.endpoint(local, schemes)
+    /// The servers as the client of this connection reaches them.
+    fn servers(&self, local: Local) -> Servers {
+        self.told.servers(local, &self.site.get().first_stage)
     }
 }
 
@@ -137,12 +136,14 @@ pub struct Told {
 }
 
 impl Told {
-    fn endpoint(self, local: Local, schemes: Schemes) -> Endpoint {
+    /// The servers as the client of this connection reaches them.
+    fn servers(self, local: Local, first_stage: &FirstStage) -> Servers {
         let ports = HttpPorts {
             plain: local.port,
             tls: self.https_port,
         };
-        ports.at(self.advertise.unwrap_or(local.address), schemes)
+        let address = self.advertise.unwrap_or(local.address);
+        first_stage.servers(ports.at(address, first_stage.schemes))
     }
 }
 

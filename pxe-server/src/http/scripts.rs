@@ -15,8 +15,13 @@ use crate::matchbox::labels;
 type Said = Vec<(String, String)>;
 
 /// `GET /boot.ipxe`: the same for every machine.
-pub(super) async fn first(asked: Conditions) -> Response {
-    tagged(&asked, TEXT, boot_script())
+pub(super) async fn first(
+    State(app): State<App>,
+    ConnectInfo(local): ConnectInfo<Local>,
+    asked: Conditions,
+) -> Response {
+    let servers = app.servers(local);
+    tagged(&asked, TEXT, boot_script(servers.others()))
 }
 
 /// `GET /ipxe?mac=…`: what this machine shall do now. Without an address it is no machine of the
@@ -50,7 +55,7 @@ async fn script(app: &App, local: Local, mac: MacAddr, said: &Said) -> Result<St
     facts.address = facts.address.or(Some(local.peer));
     let given = app.provisioner.given(mac, facts, labels(said)).await?;
     given
-        .to_ipxe(mac, platform, app.endpoint(local))
+        .to_ipxe(mac, platform, &app.servers(local))
         .map_err(|error| Problem::Unavailable(error.to_string()))
 }
 

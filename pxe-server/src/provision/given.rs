@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::boot::{
-    self, CommandLineTooLong, ConfigDelivery, DiscoveryScript, Endpoint, InstallScript, Platform,
+    self, CommandLineTooLong, ConfigDelivery, DiscoveryScript, InstallScript, Platform, Servers,
     grub,
 };
 use crate::mac::MacAddr;
@@ -48,7 +48,7 @@ impl Install {
         &'a self,
         mac: MacAddr,
         assets: &'a str,
-        endpoint: Endpoint,
+        servers: &'a Servers,
     ) -> InstallScript<'a> {
         InstallScript {
             assets,
@@ -57,7 +57,7 @@ impl Install {
             manifest: &self.site.manifest,
             config: self.config,
             ticket: self.ticket,
-            endpoint,
+            servers,
         }
     }
 }
@@ -66,14 +66,14 @@ fn discovery<'a>(
     site: &'a Site,
     mac: MacAddr,
     assets: &'a str,
-    endpoint: Endpoint,
+    servers: &'a Servers,
 ) -> DiscoveryScript<'a> {
     DiscoveryScript {
         mac,
         manifest: &site.manifest,
         kargs: &site.discovery_kargs,
         assets,
-        endpoint,
+        servers,
     }
 }
 
@@ -83,37 +83,37 @@ impl Given {
         &self,
         mac: MacAddr,
         platform: Platform,
-        endpoint: Endpoint,
+        servers: &Servers,
     ) -> Result<String, CommandLineTooLong> {
         Ok(match self {
             Self::Install(install) => {
-                boot::install_script(&install.script(mac, &install.site.assets(), endpoint))?
+                boot::install_script(&install.script(mac, &install.site.assets(), servers))?
             }
-            Self::Disk(why) => boot::disk_script(mac, why, platform, endpoint),
-            Self::Held(why) => boot::held_script(mac, why, endpoint),
-            Self::Waits(why) => boot::waiting_script(mac, why, endpoint),
-            Self::Unclaimed => boot::unclaimed_script(mac, endpoint),
+            Self::Disk(why) => boot::disk_script(mac, why, platform, servers),
+            Self::Held(why) => boot::held_script(mac, why, servers),
+            Self::Waits(why) => boot::waiting_script(mac, why, servers),
+            Self::Unclaimed => boot::unclaimed_script(mac, servers),
             Self::Discover(site) => {
-                boot::discovery_script(&discovery(site, mac, &site.assets(), endpoint))?
+                boot::discovery_script(&discovery(site, mac, &site.assets(), servers))?
             }
             Self::Matchbox(boot) => matchbox::ipxe_script(boot),
         })
     }
 
     /// The script for GRUB.
-    pub fn to_grub(&self, mac: MacAddr, endpoint: Endpoint) -> Result<String, CommandLineTooLong> {
+    pub fn to_grub(&self, mac: MacAddr, servers: &Servers) -> Result<String, CommandLineTooLong> {
         Ok(match self {
             Self::Install(install) => {
-                grub::install_script(&install.script(mac, &install.site.assets(), endpoint))?
+                grub::install_script(&install.script(mac, &install.site.assets(), servers))?
             }
             Self::Disk(why) => grub::disk_script(mac, why),
             Self::Held(why) => grub::held_script(mac, why),
             Self::Waits(why) => grub::waiting_script(mac, why),
             Self::Unclaimed => grub::unclaimed_script(mac),
             Self::Discover(site) => {
-                grub::discovery_script(&discovery(site, mac, &site.assets(), endpoint))?
+                grub::discovery_script(&discovery(site, mac, &site.assets(), servers))?
             }
-            Self::Matchbox(boot) => matchbox::grub_answer(boot, endpoint),
+            Self::Matchbox(boot) => matchbox::grub_answer(boot, servers.own()),
         })
     }
 }

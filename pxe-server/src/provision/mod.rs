@@ -114,7 +114,7 @@ impl Provisioner {
             Answer::Install(ticket) => {
                 let (Assignment { profile, .. }, ready) =
                     assignment.zip(ready).ok_or(ProvisionError::Moment)?;
-                let config = profile.config_delivery.of(ready.sha512);
+                let config = site.delivery(profile).of(ready.sha512);
                 let profile = profile.clone();
                 self.issued.keep(mac, ready);
                 Given::Install(Box::new(Install {

@@ -139,7 +139,7 @@ impl Content {
                 let app = App {
                     dir: settings.source.dir().to_owned(),
                     matchbox: MatchboxData {
-                        libraries: Libraries::Site(site.clone()),
+                        libraries: Libraries::Site(site.clone(), told),
                         signatures,
                     },
                     state: settings.state.clone(),

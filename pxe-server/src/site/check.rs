@@ -8,7 +8,7 @@ use std::path::Path;
 use embed::digest::Sha512Digest;
 
 use crate::boot::{
-    DiscoveryScript, Endpoint, HttpPorts, InstallScript, Programs, discovery_script, install_script,
+    DiscoveryScript, HttpPorts, InstallScript, Programs, Servers, discovery_script, install_script,
 };
 use crate::mac::MacAddr;
 use crate::machine::Ticket;
@@ -39,13 +39,13 @@ pub(super) fn dhcp(site: &Site, path: &Path) -> Result<(), SiteError> {
     Ok(())
 }
 
-/// No address of ours is longer.
-fn longest(site: &Site) -> Endpoint {
+/// The servers of the site, with an address of ours that none is longer than.
+fn longest(site: &Site) -> Servers {
     let ports = HttpPorts {
         plain: u16::MAX,
         tls: Some(u16::MAX),
     };
-    ports.at(Ipv4Addr::BROADCAST, site.first_stage.schemes)
+    site.servers(ports.at(Ipv4Addr::BROADCAST, site.first_stage.schemes))
 }
 
 pub(super) fn discovery(site: &Site, path: &Path) -> Result<(), SiteError> {
@@ -57,7 +57,7 @@ pub(super) fn discovery(site: &Site, path: &Path) -> Result<(), SiteError> {
         manifest: &site.manifest,
         kargs: &site.discovery_kargs,
         assets: &site.assets(),
-        endpoint: longest(site),
+        servers: &longest(site),
     };
     let path = path.to_owned();
     let checked = discovery_script(&parts).map(drop);
@@ -80,6 +80,7 @@ pub(super) fn word(word: &str, path: &Path) -> Result<(), SiteError> {
 }
 
 pub(super) fn profiles(dir: &Path, site: &Site) -> Result<(), SiteError> {
+    let servers = longest(site);
     for (stem, profile) in &site.profiles {
         let path = dir.join("profiles").join(format!("{stem}.yaml"));
         if *stem != profile.name {
@@ -110,10 +111,10 @@ pub(super) fn profiles(dir: &Path, site: &Site) -> Result<(), SiteError> {
             mac: MacAddr([0; 6]),
             profile,
             manifest: &site.manifest,
-            config: profile.config_delivery.of(Sha512Digest([0; 64])),
+            config: site.delivery(profile).of(Sha512Digest([0; 64])),
             ticket: Ticket([0; 16]),
             assets: &site.assets(),
-            endpoint: longest(site),
+            servers: &servers,
         };
         install_script(&parts).map_err(|source| SiteError::CommandLine { path, source })?;
     }

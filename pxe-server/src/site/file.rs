@@ -1,5 +1,6 @@
 //! `site.yaml` as written, and reading one YAML file into a strict struct.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -20,6 +21,9 @@ pub(super) const MAX_FILE: u64 = 4 * 1024 * 1024;
 pub(super) struct SiteFile {
     /// Directory with `manifest.json`, or a stream in a mirror; relative to the site directory.
     pub(super) media: Spanned<MediaFile>,
+    /// Where all servers of the site are, if there are several.
+    #[serde(default)]
+    pub(super) servers: Vec<Ipv4Addr>,
     #[serde(default)]
     pub(super) ipxe: IpxeFile,
     pub(super) grub: Option<GrubFile>,

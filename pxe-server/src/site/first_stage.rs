@@ -22,9 +22,12 @@ pub enum FirstStages {
 impl FirstStages {
     /// Boot programs as Debian's `ipxe` package has them, for every machine.
     pub fn packaged() -> Self {
-        let (classes, schemes) = (subnets::ipxe(), Schemes::default());
-        let first_stage = first_stage(IpxeFile::default(), None, classes, schemes, Path::new(""));
-        Self::Fixed(Arc::new(first_stage))
+        Self::Fixed(Arc::new(FirstStage {
+            programs: programs(IpxeFile::default(), None, Path::new("")),
+            ipxe_user_classes: subnets::ipxe(),
+            schemes: Schemes::default(),
+            servers: Vec::new(),
+        }))
     }
 
     /// Checks that the programs are there.
@@ -68,14 +71,8 @@ impl FirstStages {
     }
 }
 
-/// What `ipxe`, `grub`, `dhcp` and `http` of a site in `dir` ask for.
-pub(super) fn first_stage(
-    ipxe: IpxeFile,
-    grub: Option<GrubFile>,
-    ipxe_user_classes: Vec<String>,
-    schemes: Schemes,
-    dir: &Path,
-) -> FirstStage {
+/// What `ipxe` and `grub` of a site in `dir` ask for.
+pub(super) fn programs(ipxe: IpxeFile, grub: Option<GrubFile>, dir: &Path) -> Programs {
     let ipxe_dir = dir.join(&ipxe.dir);
     let grub_dir = grub.as_ref().map(|grub| dir.join(&grub.dir));
     let program = |grub: Option<String>, ipxe: Option<String>| {
@@ -86,14 +83,10 @@ pub(super) fn first_stage(
     let [bios, uefi_x64, uefi_arm64] = grub.map_or_else(Default::default, |grub| {
         [grub.bios, grub.uefi_x64, grub.uefi_arm64]
     });
-    FirstStage {
-        programs: Programs {
-            bios: program(bios, ipxe.bios),
-            uefi_x64: program(uefi_x64, ipxe.uefi_x64),
-            uefi_arm64: program(uefi_arm64, ipxe.uefi_arm64),
-            grub: grub_dir.is_some(),
-        },
-        ipxe_user_classes,
-        schemes,
+    Programs {
+        bios: program(bios, ipxe.bios),
+        uefi_x64: program(uefi_x64, ipxe.uefi_x64),
+        uefi_arm64: program(uefi_arm64, ipxe.uefi_arm64),
+        grub: grub_dir.is_some(),
     }
 }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use embed::digest::Sha256Digest;
 use embed::manifest::Manifest;
 
+use crate::boot::FirstStage;
 use crate::mirror::PlainName;
 use crate::site::file::{self, SiteFile};
-use crate::site::first_stage::first_stage;
+use crate::site::first_stage::programs;
 use crate::site::index::Index;
 use crate::site::render::Rendering;
 use crate::site::subnets::DhcpFile;
@@ -35,13 +36,12 @@ impl Site {
             media_dir: media.dir,
             manifest: media.manifest,
             mirrored: media.mirrored,
-            first_stage: Arc::new(first_stage(
-                site_file.ipxe,
-                site_file.grub,
+            first_stage: Arc::new(FirstStage {
+                programs: programs(site_file.ipxe, site_file.grub, dir),
                 ipxe_user_classes,
-                site_file.http,
-                dir,
-            )),
+                schemes: site_file.http,
+                servers: site_file.servers,
+            }),
             dhcp_mode,
             subnets: subnets.with_reservations(dir, &groups)?,
             profiles: load_all(&dir.join("profiles"))?,

@@ -28,7 +28,7 @@ use embed::digest::Sha512Digest;
 use embed::manifest::Manifest;
 use serde::Deserialize;
 
-use crate::boot::{ConfigDelivery, FirstStage, Program};
+use crate::boot::{ConfigDelivery, Endpoint, FirstStage, Program, Servers};
 use crate::dhcp::Subnets;
 use crate::machine::{Intent, Policy, Subject};
 use crate::matchbox::Library;
@@ -110,9 +110,9 @@ pub struct Profile {
     pub kargs: Vec<String>,
     /// File name of the config in `configs/`; a template if it ends with `.j2`.
     pub ignition: String,
-    /// How machines get it.
+    /// How machines get it, if the profile says so.
     #[serde(default)]
-    pub config_delivery: Delivery,
+    pub config_delivery: Option<Delivery>,
     /// Values for the template.
     #[serde(default)]
     pub metadata: Metadata,
@@ -122,11 +122,10 @@ pub struct Profile {
 }
 
 /// How machines get their config.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Delivery {
     /// They fetch it from a URL, and check its digest.
-    #[default]
     Url,
     /// It comes as an initrd with the live system, before there is any network.
     Initrd,
@@ -235,6 +234,21 @@ impl Site {
             metadata: &group.metadata,
             profile,
         })
+    }
+
+    /// The servers of the site, of which `own` answers a machine.
+    pub fn servers(&self, own: Endpoint) -> Servers {
+        self.first_stage.servers(own)
+    }
+
+    /// How machines of a profile get their config: where the profile does not say it, from a URL if
+    /// there is one server, and with the live system if another one may have to stand in.
+    pub fn delivery(&self, profile: &Profile) -> Delivery {
+        let alone = match self.first_stage.servers.len() {
+            0 | 1 => Delivery::Url,
+            _ => Delivery::Initrd,
+        };
+        profile.config_delivery.unwrap_or(alone)
     }
 
     /// What machines of a profile are to become: it changes with the media, the profile, and its

@@ -242,3 +242,39 @@ fn unknown_machines_are_ignored_only_when_no_group_can_match_them() {
         );
     }
 }
+
+#[test]
+fn configs_come_with_the_live_system_where_another_server_may_stand_in() {
+    let dir = site_dir();
+    let path = dir.path().join("site/site.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let load = |servers: &str| {
+        write(
+            dir.path(),
+            "site.yaml",
+            &format!("{text}servers: {servers}\n"),
+        );
+        Site::load(&dir.path().join("site"))
+    };
+    let own = Endpoint::plain([10, 0, 0, 2].into(), 8080);
+    let delivery = |site: &Site| site.delivery(&site.profiles["worker"]);
+    let alone = load("[10.0.0.2]").unwrap();
+    assert_eq!(delivery(&alone), Delivery::Url);
+    assert_eq!(alone.servers(own), Servers::alone(own));
+
+    let two = load("[10.0.0.2, 10.0.0.3]").unwrap();
+    let other = Endpoint::plain([10, 0, 0, 3].into(), 8080);
+    assert_eq!(two.servers(own).others(), [other]);
+    assert_eq!(delivery(&two), Delivery::Initrd);
+    let profile = &dir.path().join("site/profiles/worker.yaml");
+    let said = std::fs::read_to_string(profile).unwrap() + "config-delivery: url\n";
+    std::fs::write(profile, said).unwrap();
+    let two = load("[10.0.0.2, 10.0.0.3]").unwrap();
+    assert_eq!(delivery(&two), Delivery::Url);
+
+    let error = load("[10.0.0.2, pxe.example]").unwrap_err();
+    assert!(
+        matches!(&error, SiteError::Yaml { reason, .. } if reason.contains("IPv4")),
+        "{error:?}"
+    );
+}

@@ -4,7 +4,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::boot::{BootFile, CONFIG_INITRD, Endpoint, HttpPorts, autoexec_script, grub};
+use crate::boot::{BootFile, CONFIG_INITRD, HttpPorts, Servers, autoexec_script, grub};
 use crate::mac::MacAddr;
 use crate::machine::{Event, Facts, Observer, Ticket, Via};
 use crate::matchbox::labels;
@@ -56,9 +56,10 @@ impl<'a> Asked<'a> {
 }
 
 impl BootFiles {
-    fn endpoint(&self, asker: Asker) -> Endpoint {
+    fn servers(&self, asker: Asker) -> Servers {
         let address = self.advertise.unwrap_or(asker.local);
-        self.ports.at(address, self.first_stages.get().schemes)
+        let first_stage = self.first_stages.get();
+        first_stage.servers(self.ports.at(address, first_stage.schemes))
     }
 
     async fn find(&self, name: &str, asker: Asker) -> Result<Opened, OpenError> {
@@ -102,7 +103,7 @@ impl BootFiles {
                     .chain(pairs.map(|(name, value)| (name, value.to_owned())));
                 let said: Vec<_> = said.map(|(name, value)| (name.to_owned(), value)).collect();
                 let given = provisioner.given(mac, facts, labels(&said)).await?;
-                let script = given.to_grub(mac, self.endpoint(asker));
+                let script = given.to_grub(mac, &self.servers(asker));
                 let script = script.map_err(ProvisionError::from)?;
                 Ok(Content::Bytes(script.into_bytes()))
             }
@@ -122,9 +123,9 @@ impl BootFiles {
             note: None,
         };
         let path = match file {
-            BootFile::Autoexec => return Ok(made(autoexec_script(self.endpoint(asker)))),
+            BootFile::Autoexec => return Ok(made(autoexec_script(&self.servers(asker)))),
             BootFile::GrubConfig => {
-                return Ok(made(grub::first_script(self.endpoint(asker).address)));
+                return Ok(made(grub::first_script(&self.servers(asker))));
             }
             BootFile::Program(path) => path,
         };

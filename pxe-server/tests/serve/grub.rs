@@ -47,7 +47,8 @@ fn a_machine_is_led_from_shim_to_its_own_kernel_line() {
         assert_eq!(fetch(server.tftp, &name, BLOCKS), Some(bytes));
     }
     let first = text(&server, "grub/grub.cfg");
-    let own = "source \"(tftp,127.0.0.1)/machines/$net_default_mac/grub.cfg?$said\"";
+    assert!(first.contains("for server in 127.0.0.1; do\n"), "{first}");
+    let own = "source \"(tftp,$server)/machines/$net_default_mac/grub.cfg?$said\"";
     assert!(first.contains(own), "{first}");
 
     let script = text(

@@ -11,6 +11,10 @@ use crate::machine::Ticket;
 use crate::site::InstallImage;
 
 fn install(config: ConfigDelivery) -> String {
+    install_by(config, &Servers::alone(ENDPOINT))
+}
+
+fn install_by(config: ConfigDelivery, servers: &Servers) -> String {
     let (manifest, profile) = (manifest(), profile(InstallImage::Live));
     let parts = InstallScript {
         mac: MAC,
@@ -19,7 +23,7 @@ fn install(config: ConfigDelivery) -> String {
         config,
         ticket: Ticket([7; 16]),
         assets: "assets",
-        endpoint: ENDPOINT,
+        servers,
     };
     install_script(&parts).unwrap()
 }
@@ -51,7 +55,7 @@ set pause=10
 #[test]
 fn only_the_install_script_boots_a_kernel() {
     let others = [
-        first_script(ENDPOINT.address),
+        first_script(&Servers::alone(ENDPOINT)),
         disk_script(MAC, "why"),
         held_script(MAC, "why"),
         unclaimed_script(MAC),
@@ -63,6 +67,19 @@ fn only_the_install_script_boots_a_kernel() {
 }
 
 #[test]
+fn another_server_stands_in_wherever_one_may_be_gone() {
+    let servers = Servers::new(ENDPOINT, &[[10, 0, 0, 3].into()]);
+    let first = first_script(&servers);
+    assert!(
+        first.contains("for server in 10.0.0.2 10.0.0.3; do\n"),
+        "{first}"
+    );
+    let script = install_by(ConfigDelivery::Initrd, &servers);
+    let sources = "for source in (http,10.0.0.2:8080) (tftp,10.0.0.2) (http,10.0.0.3:8080) (tftp,10.0.0.3); do\n";
+    assert!(script.contains(sources), "{script}");
+}
+
+#[test]
 fn whatever_a_kernel_argument_holds_it_stays_one_word() {
     assert_eq!(quoted("a;b|c $d \"e\" {f}"), "'a;b|c $d \"e\" {f}'");
     assert_eq!(quoted("it's"), r"'it'\''s'");
@@ -71,7 +88,7 @@ fn whatever_a_kernel_argument_holds_it_stays_one_word() {
 #[test]
 fn grub_takes_every_script() {
     let scripts = [
-        first_script(ENDPOINT.address),
+        first_script(&Servers::alone(ENDPOINT)),
         install(ConfigDelivery::Initrd),
         disk_script(MAC, "this machine is installed"),
         held_script(MAC, "its last install failed"),

@@ -50,7 +50,7 @@ pub(in crate::boot) fn profile(image: InstallImage) -> Profile {
         },
         kargs: vec!["console=ttyS0".into()],
         ignition: "worker.ign".into(),
-        config_delivery: Delivery::Url,
+        config_delivery: Some(Delivery::Url),
         metadata: Metadata::new(),
         rollout: None,
     }
@@ -58,6 +58,7 @@ pub(in crate::boot) fn profile(image: InstallImage) -> Profile {
 
 #[test]
 fn install_script_is_the_documented_text() {
+    let servers = Servers::alone(ENDPOINT);
     let (manifest, profile) = (manifest(), profile(InstallImage::Live));
     let parts = InstallScript {
         mac: MAC,
@@ -66,7 +67,7 @@ fn install_script_is_the_documented_text() {
         config: ConfigDelivery::Url(Sha512Digest([0xab; 64])),
         ticket: Ticket([7; 16]),
         assets: "assets",
-        endpoint: ENDPOINT,
+        servers: &servers,
     };
     let want = "#!ipxe
 echo pxe-server: 52:54:00:12:34:56: profile worker
@@ -89,6 +90,7 @@ chain --replace --autofree http://10.0.0.2:8080/boot.ipxe
 
 #[test]
 fn a_config_in_an_initrd_is_loaded_with_the_ticket_and_not_fetched_again() {
+    let servers = Servers::alone(ENDPOINT);
     let (manifest, profile) = (manifest(), profile(InstallImage::Live));
     let parts = InstallScript {
         mac: MAC,
@@ -97,7 +99,7 @@ fn a_config_in_an_initrd_is_loaded_with_the_ticket_and_not_fetched_again() {
         config: ConfigDelivery::Initrd,
         ticket: Ticket([7; 16]),
         assets: "assets",
-        endpoint: ENDPOINT,
+        servers: &servers,
     };
     let script = install_script(&parts).unwrap();
     assert!(
@@ -117,6 +119,7 @@ fn a_config_in_an_initrd_is_loaded_with_the_ticket_and_not_fetched_again() {
 
 #[test]
 fn published_image_is_named_by_url() {
+    let servers = Servers::alone(ENDPOINT);
     let (manifest, profile) = (manifest(), profile(InstallImage::Published));
     let parts = InstallScript {
         mac: MAC,
@@ -125,7 +128,7 @@ fn published_image_is_named_by_url() {
         config: ConfigDelivery::Url(Sha512Digest([0; 64])),
         ticket: Ticket([0; 16]),
         assets: "assets",
-        endpoint: ENDPOINT,
+        servers: &servers,
     };
     assert!(
         parts
@@ -137,6 +140,7 @@ fn published_image_is_named_by_url() {
 
 #[test]
 fn a_command_line_that_the_kernel_would_cut_is_refused() {
+    let servers = Servers::alone(ENDPOINT);
     let (manifest, mut profile) = (manifest(), profile(InstallImage::Live));
     profile.kargs = vec![format!("x={}", "y".repeat(2048))];
     let parts = InstallScript {
@@ -146,19 +150,20 @@ fn a_command_line_that_the_kernel_would_cut_is_refused() {
         config: ConfigDelivery::Url(Sha512Digest([0; 64])),
         ticket: Ticket([0; 16]),
         assets: "assets",
-        endpoint: ENDPOINT,
+        servers: &servers,
     };
     assert!(matches!(install_script(&parts), Err(CommandLineTooLong(n)) if n > 2048));
 }
 
 #[test]
 fn only_the_install_script_names_a_device_or_a_kernel() {
+    let alone = Servers::alone(ENDPOINT);
     let scripts = [
-        boot_script(),
-        held_script(MAC, "its install was interrupted", ENDPOINT),
-        disk_script(MAC, "installed", Platform::PcBios, ENDPOINT),
-        disk_script(MAC, "installed", Platform::Efi, ENDPOINT),
-        disk_script(MAC, "installed", Platform::Unknown, ENDPOINT),
+        boot_script(&[]),
+        held_script(MAC, "its install was interrupted", &alone),
+        disk_script(MAC, "installed", Platform::PcBios, &alone),
+        disk_script(MAC, "installed", Platform::Efi, &alone),
+        disk_script(MAC, "installed", Platform::Unknown, &alone),
     ];
     for script in scripts {
         assert!(script.starts_with("#!ipxe\n"), "{script}");
@@ -171,14 +176,58 @@ fn only_the_install_script_names_a_device_or_a_kernel() {
 
 #[test]
 fn the_disk_is_booted_as_the_platform_needs_it() {
-    assert!(disk_script(MAC, "x", Platform::Efi, ENDPOINT).ends_with("booting the disk\nexit 1\n"));
-    let bios = disk_script(MAC, "x", Platform::PcBios, ENDPOINT);
+    let alone = Servers::alone(ENDPOINT);
+    assert!(disk_script(MAC, "x", Platform::Efi, &alone).ends_with("booting the disk\nexit 1\n"));
+    let bios = disk_script(MAC, "x", Platform::PcBios, &alone);
     assert!(
         bios.contains("sanboot --no-describe --drive 0x80 ||\n") && !bios.contains("exit"),
         "{bios}"
     );
     assert!(
-        disk_script(MAC, "x", Platform::Unknown, ENDPOINT)
+        disk_script(MAC, "x", Platform::Unknown, &alone)
             .contains("iseq ${platform} efi && goto firmware ||\n")
     );
+}
+
+#[test]
+fn another_server_stands_in_wherever_one_may_be_gone() {
+    let servers = Servers::new(ENDPOINT, &[[10, 0, 0, 3].into()]);
+    let (manifest, profile) = (manifest(), profile(InstallImage::Live));
+    let parts = InstallScript {
+        mac: MAC,
+        profile: &profile,
+        manifest: &manifest,
+        config: ConfigDelivery::Initrd,
+        ticket: Ticket([7; 16]),
+        assets: "assets",
+        servers: &servers,
+    };
+    let script = install_script(&parts).unwrap();
+    // The live system tries the last one first.
+    for (key, path) in [
+        (
+            "coreos.live.rootfs_url",
+            "assets/rootfs.img?mac=52-54-00-12-34-56".to_owned(),
+        ),
+        (
+            "coreos.report_url",
+            format!("machines/52-54-00-12-34-56/report?ticket={}", parts.ticket),
+        ),
+    ] {
+        let words =
+            format!(" {key}=http://10.0.0.3:8080/{path} {key}=http://10.0.0.2:8080/{path} ");
+        assert!(script.contains(&words), "{words} in {script}");
+    }
+    let again = "chain --replace --autofree http://10.0.0.2:8080/boot.ipxe ||\nchain --replace --autofree http://10.0.0.3:8080/boot.ipxe\n";
+    for script in [
+        script,
+        autoexec_script(&servers),
+        waiting_script(MAC, "why", &servers),
+        disk_script(MAC, "why", Platform::PcBios, &servers),
+    ] {
+        assert!(script.ends_with(again), "{script}");
+    }
+    let first = boot_script(servers.others());
+    let asked = "&platform=${platform} ||\necho pxe-server: no usable answer; asking 10.0.0.3\nchain --replace --autofree http://10.0.0.3:8080/ipxe?mac=${netX/mac:hexhyp}";
+    assert_eq!(first.matches(asked).count(), 3, "{first}");
 }
