@@ -9,6 +9,7 @@ pub mod fuzz;
 pub mod guest;
 pub mod lab;
 pub mod lan;
+pub mod pair;
 pub mod programs;
 pub mod scratch;
 pub mod server;

@@ -20,6 +20,20 @@ const PORT: u16 = 8080;
 pub struct PxeServer {
     service: Service,
     client: reqwest::blocking::Client,
+    address: &'static str,
+}
+
+/// Where a server is, and where it keeps what.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Name of its room.
+    pub room: &'a str,
+    /// Its address.
+    pub address: &'static str,
+    /// Its state.
+    pub state: &'a Path,
+    /// Its log.
+    pub log: &'a Path,
 }
 
 /// A machine as `/api/v1/machines/MAC` shows it; fields that nobody here looks at are left out.
@@ -71,7 +85,24 @@ impl PxeServer {
     /// Starts the server for `site` on `lan` with its state in `state` and its log in `log`, and
     /// waits until it answers.
     pub fn start(lan: &Lan, site: &Path, state: &Path, log: &Path) -> Result<Self> {
-        let room = lan.room("pxe", PXE_SERVER)?;
+        let place = Place {
+            room: "pxe",
+            address: PXE_SERVER,
+            state,
+            log,
+        };
+        Self::start_at(lan, place, site, &[])
+    }
+
+    /// The same at another place, with more options.
+    pub fn start_at(lan: &Lan, place: Place<'_>, site: &Path, options: &[&str]) -> Result<Self> {
+        let Place {
+            room,
+            address,
+            state,
+            log,
+        } = place;
+        let room = lan.room(room, address)?;
         let mut command = room.command(programs::program("pxe-server")?);
         command
             .arg("serve")
@@ -80,6 +111,7 @@ impl PxeServer {
             .arg("--state")
             .arg(state);
         command.args(["--interface", "eth0", "--http-port", &PORT.to_string()]);
+        command.args(options);
         let token = viewer(state)?;
         let mut service = room.serve("pxe-server", command, log)?;
         let client = reqwest::blocking::Client::builder()
@@ -88,19 +120,24 @@ impl PxeServer {
             .default_headers(token)
             .build()
             .context("making an HTTP client")?;
-        let health = url("/healthz");
+        let health = url_at(address, "/healthz");
         service.wait_ready(Duration::from_secs(20), || {
             client
                 .get(&health)
                 .send()
                 .is_ok_and(|answer| answer.status().is_success())
         })?;
-        Ok(Self { service, client })
+        Ok(Self {
+            service,
+            client,
+            address,
+        })
     }
 
     /// The iPXE script that the UEFI machine `mac` is given now.
     pub fn script(&self, mac: &str) -> Result<String> {
-        let url = url(&format!("/ipxe?mac={}&platform=efi", mac.replace(':', "-")));
+        let path = format!("/ipxe?mac={}&platform=efi", mac.replace(':', "-"));
+        let url = url_at(self.address, &path);
         let answer = self
             .client
             .get(url)
@@ -116,7 +153,7 @@ impl PxeServer {
     pub fn machine(&self, mac: &str) -> Result<Option<MachineView>> {
         let answer = self
             .client
-            .get(url(&format!("/api/v1/machines/{mac}")))
+            .get(url_at(self.address, &format!("/api/v1/machines/{mac}")))
             .send();
         let answer = answer.context("asking the server for a machine")?;
         if answer.status() == reqwest::StatusCode::NOT_FOUND {
@@ -178,7 +215,11 @@ fn viewer(state: &Path) -> Result<HeaderMap> {
     Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
 }
 
-/// Absolute URL of `path` on the server, as machines of the LAN reach it.
+/// Absolute URL of `path` on the server of a [`Lab`](crate::lab::Lab), as machines of the LAN reach it.
 pub fn url(path: &str) -> String {
-    format!("http://{PXE_SERVER}:{PORT}{path}")
+    url_at(PXE_SERVER, path)
+}
+
+fn url_at(address: &str, path: &str) -> String {
+    format!("http://{address}:{PORT}{path}")
 }

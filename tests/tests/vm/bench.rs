@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tests::artifacts::{Artifacts, Flavour};
 use tests::lab::{Lab, Network};
+use tests::pair::Pair;
 use tests::scratch::Scratch;
 use tests::site;
 use tests::vm::{Accel, Boot, Firmware, Machine, disk};
@@ -100,9 +101,26 @@ impl Bench {
         edit: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<Lab> {
         let room = self.path("server");
-        std::fs::create_dir_all(&room)?;
-        let site = site::prepare(&room, media)?;
-        edit(&site)?;
+        let site = self.site(&room, media, edit)?;
         Lab::open(network, &site, &room.join("state"), &self.logs)
+    }
+
+    /// The same media and site, served by two servers.
+    pub(crate) fn pair(&self, edit: impl FnOnce(&Path) -> Result<()>) -> Result<Pair> {
+        let room = self.path("server");
+        let site = self.site(&room, self.artifacts.media(), edit)?;
+        Pair::open(&site, &room, &self.logs)
+    }
+
+    fn site(
+        &self,
+        room: &Path,
+        media: &Path,
+        edit: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<PathBuf> {
+        std::fs::create_dir_all(room)?;
+        let site = site::prepare(room, media)?;
+        edit(&site)?;
+        Ok(site)
     }
 }

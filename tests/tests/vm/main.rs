@@ -12,6 +12,7 @@ mod media;
 mod minimal;
 mod network;
 mod ostree;
+mod pair;
 mod rack;
 
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ fn cases() -> Vec<Case> {
     [
         network::CASES,
         rack::CASES,
+        pair::CASES,
         discovery::CASES,
         media::CASES,
         minimal::CASES,

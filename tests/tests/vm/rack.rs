@@ -199,7 +199,7 @@ fn by_shim_and_grub(site: &Path) -> Result<()> {
 }
 
 /// Adds lines to the site's file.
-fn add(site: &Path, lines: &str) -> Result<()> {
+pub(crate) fn add(site: &Path, lines: &str) -> Result<()> {
     let path: PathBuf = site.join("site.yaml");
     let mut file = OpenOptions::new().append(true).open(&path)?;
     file.write_all(lines.as_bytes())
