@@ -309,16 +309,16 @@ impl Server {
         supervisor::stopping(settings.drain + FINISH);
         let _ = stopping.send(true);
         tasks.shutdown().await;
-        registry.stop().await;
-        let release = move || {
-            worker.finish();
-            store.close();
-            if let Some(leases) = leases {
-                leases.finish();
-            }
+        let held = state::Held {
+            registry,
+            worker,
+            store,
         };
-        drop(tokio::task::spawn_blocking(release).await);
+        let rest = held.release(leases, &settings.state).await;
         drain(serving, settings.drain, stop()).await;
+        if let Some(rest) = rest {
+            rest.finish().await;
+        }
         outcome.map_err(ServeError::Socket)
     }
 }

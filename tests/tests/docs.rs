@@ -1,5 +1,5 @@
 //! The documentation holds what it promises: links resolve, pages are listed, generated pages are
-//! fresh, and commands in blocks marked `sh,run` run.
+//! fresh, and commands in blocks marked `sh,run` run, those marked `sh,etcd` with a real etcd.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,10 +7,19 @@
 )]
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tests::programs::{self, repository};
+use tests::site;
+
+use crate::cluster::Cluster;
+
+#[cfg(test)]
+#[expect(dead_code, reason = "what breaks a cluster is for other tests")]
+#[path = "../../pxe-server/src/cluster.rs"]
+mod cluster;
 
 #[test]
 fn links_resolve() {
@@ -112,6 +121,75 @@ fn marked_commands_run() {
         }
     }
     assert!(ran > 0, "no page has a block marked `sh,run`");
+}
+
+#[test]
+fn commands_about_several_servers_run_on_a_real_etcd() {
+    let Some(cluster) = Cluster::start("commands_about_several_servers", 1) else {
+        return;
+    };
+    let room = tempfile::tempdir().unwrap();
+    let media = room.path().join("made");
+    site::sample_media(&media).unwrap();
+    site::prepare(room.path(), &media).unwrap();
+    std::fs::write(room.path().join("password"), "secret\n").unwrap();
+    std::fs::write(room.path().join("user"), "pxe:secret\n").unwrap();
+    let page = repository().join("docs/src/several-servers.md");
+    let blocks = blocks(&std::fs::read_to_string(page).unwrap(), "sh,etcd");
+    let [serve, users] = blocks.as_slice() else {
+        panic!("a server and its user: {blocks:?}");
+    };
+    let members = "etcd://10.1.0.11:2379,10.1.0.12:2379,10.1.0.13:2379";
+    assert!(serve.contains(members), "{serve}");
+    let serve = serve.replace(members, &cluster.address());
+    let within = |block: &str| {
+        let path = format!(
+            "{}:{}:{}",
+            programs::directory().unwrap().display(),
+            repository().join("target/debian/usr/bin").display(),
+            std::env::var("PATH").unwrap()
+        );
+        let mut command = Command::new("sh");
+        command.args(["-eu", "-c", block]).current_dir(room.path());
+        command.env("PATH", path).env("ETCDCTL_API", "3");
+        let hosts = cluster.address().replace("etcd://", "");
+        command.env("ETCDCTL_ENDPOINTS", hosts);
+        command
+    };
+    // On ports of its own; all else is as the page has it.
+    let runs = |more: &str| {
+        let ports = "--interface lo --dhcp off --http-port 0 --tftp-port 0";
+        let mut command = within(&format!("exec {serve} {ports} {more}"));
+        command.stderr(Stdio::piped());
+        said_until_ready(command)
+    };
+    assert!(runs("").contains("ready: "), "{}", runs(""));
+    let output = within(users).output().unwrap();
+    assert!(output.status.success(), "{users}: {output:?}");
+    for words in [&["user", "add", "root:root"][..], &["auth", "enable"]] {
+        let output = cluster.ctl(words);
+        assert!(output.status.success(), "{words:?}: {output:?}");
+    }
+    let refused = runs("");
+    assert!(refused.contains("error: "), "without a user: {refused}");
+    let served = runs("--etcd-credentials user");
+    assert!(served.contains("ready: "), "{served}");
+}
+
+/// What a server says until it is ready or has ended; it is ended then.
+fn said_until_ready(mut command: Command) -> String {
+    let mut server = command.spawn().unwrap();
+    let lines = BufReader::new(server.stderr.take().unwrap()).lines();
+    let mut said = String::new();
+    for line in lines.map_while(Result::ok) {
+        said += &format!("{line}\n");
+        if line.contains("ready: ") {
+            break;
+        }
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
+    said
 }
 
 /// README, the pages beside it, and the book.

@@ -5,6 +5,7 @@
 mod event;
 mod facts;
 mod feed;
+mod left;
 mod orders;
 mod registry;
 mod request;
@@ -16,6 +17,7 @@ pub use event::{BootClient, Event, Record, ScriptKind, Via};
 pub(crate) use facts::is_label;
 pub use facts::{FactError, Facts, Subject, host_name, printable, text_or_hex};
 pub use feed::{After, Feed, Told};
+pub use left::{LeftError, Observation, leave_observation, left_observations};
 pub use orders::{Order, OrdersError, note_shared, order, orders_given, orders_shared};
 pub use registry::{Observer, Registry, RegistryError, StoreStatus, Worker};
 pub use request::{OperatorRequest, RequestError, Wish, leave_request, waiting_requests};

@@ -7,8 +7,9 @@
 //! full: DHCP never waits for a disk.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock, Weak};
+use std::sync::{Arc, OnceLock, RwLock, Weak};
 
 use embed::hardware::Hardware;
 use embed::report::Report;
@@ -50,6 +51,7 @@ mod committer;
 mod hardware;
 mod known;
 mod status;
+mod succession;
 
 use committer::{Committer, Tally};
 use known::{Known, View};
@@ -63,6 +65,7 @@ enum Command {
         mac: MacAddr,
         event: Event,
         time: Timestamp,
+        reply: Option<Reply<()>>,
     },
     Script {
         mac: MacAddr,
@@ -113,6 +116,7 @@ pub struct Registry {
     feed: Feed,
     tally: Arc<Tally>,
     clock: Clock,
+    heir: Arc<OnceLock<PathBuf>>,
 }
 
 /// Handle that can only note events, for the sides that must not wait.
@@ -166,6 +170,7 @@ impl Registry {
                 feed,
                 tally,
                 clock,
+                heir: Arc::default(),
             },
             Worker(thread),
         ))
@@ -345,12 +350,13 @@ impl Observer {
         if let Event::DhcpDiscover { facts, .. } = &event {
             self.0.hear(mac, facts);
         }
-        if self
-            .0
-            .queue
-            .try_send(Command::Observe { mac, event, time })
-            .is_err()
-        {
+        let command = Command::Observe {
+            mac,
+            event,
+            time,
+            reply: None,
+        };
+        if !self.0.note(command) {
             let dropped = self.0.dropped.fetch_add(1, Ordering::Relaxed) + 1;
             tracing::debug!(%mac, dropped, "event not recorded: the queue is full");
         }

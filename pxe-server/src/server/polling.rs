@@ -1,4 +1,5 @@
-//! What a running server looks at again and again: the site's files and operators' requests.
+//! What a running server looks at again and again: the site's files, operators' requests, and what
+//! servers before it have left.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,8 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::supervisor;
 use crate::machine::{
-    Machine, OrdersError, Registry, State, note_shared, orders_given, orders_shared,
-    waiting_requests,
+    Machine, OrdersError, Registry, State, left_observations, note_shared, orders_given,
+    orders_shared, waiting_requests,
 };
 use crate::site::{CurrentSite, Watch};
 
@@ -81,6 +82,7 @@ pub(super) async fn watch_requests(state: PathBuf, registry: Registry) {
             continue;
         }
         carry_out_requests(&state, &registry).await;
+        take_up_observations(&state, &registry).await;
         let taken = if registry.is_shared() {
             share_orders(&state, &registry).await
         } else {
@@ -115,6 +117,38 @@ async fn share_orders(state: &Path, registry: &Registry) -> Result<(), OrdersErr
     Ok(())
 }
 
+/// Records what servers before this one have observed since they gave up the state.
+async fn take_up_observations(state: &Path, registry: &Registry) {
+    let left = match left_observations(state) {
+        Ok(left) => left,
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "reading observations"
+            );
+            return;
+        }
+    };
+    for (path, observation) in left {
+        let Some(observation) = observation else {
+            tracing::warn!(path = %path.display(), "an observation that cannot be read is removed");
+            remove(&path);
+            continue;
+        };
+        let mac = observation.mac;
+        match registry.take_up(observation).await {
+            Ok(()) => remove(&path),
+            Err(error) => tracing::warn!(%mac, %error, "an observation waits"),
+        }
+    }
+}
+
+fn remove(path: &Path) {
+    if let Err(error) = std::fs::remove_file(path) {
+        tracing::warn!(%error, path = %path.display(), "removing a file that is done with");
+    }
+}
+
 pub(super) async fn carry_out_requests(state: &Path, registry: &Registry) {
     let requests = match waiting_requests(state) {
         Ok(requests) => requests,
@@ -130,8 +164,6 @@ pub(super) async fn carry_out_requests(state: &Path, registry: &Registry) {
             continue;
         }
         tracing::info!(%mac, ?wish, "carried out");
-        if let Err(error) = std::fs::remove_file(&path) {
-            tracing::warn!(%error, path = %path.display(), "removing a request that is carried out");
-        }
+        remove(&path);
     }
 }

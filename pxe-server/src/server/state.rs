@@ -107,6 +107,51 @@ pub(super) async fn leasing(
     apart(open).await
 }
 
+/// The state of a server that ends.
+pub(super) struct Held {
+    pub(super) registry: Registry,
+    pub(super) worker: Worker,
+    pub(super) store: Arc<dyn MachineStore>,
+}
+
+impl Held {
+    /// Lets another server have it, and leases; what is observed from now on is left in the state
+    /// directory `state`. What others can write, too, is written until the end, and given back.
+    pub(super) async fn release(
+        self,
+        leases: Option<Arc<LeaseServer>>,
+        state: &Path,
+    ) -> Option<Self> {
+        let shared = self.store.is_shared();
+        if !shared {
+            self.registry.leave_to(state);
+            self.registry.stop().await;
+        }
+        let release = move || {
+            let store = self.store.clone();
+            let rest = match shared {
+                true => Some(self),
+                false => {
+                    self.worker.finish();
+                    None
+                }
+            };
+            store.close();
+            if let Some(leases) = leases {
+                leases.finish();
+            }
+            rest
+        };
+        tokio::task::spawn_blocking(release).await.ok().flatten()
+    }
+
+    /// Writes what is left to be written.
+    pub(super) async fn finish(self) {
+        self.registry.stop().await;
+        drop(tokio::task::spawn_blocking(move || self.worker.finish()).await);
+    }
+}
+
 fn failed(state: &Path, source: StoreError) -> ServeError {
     ServeError::State {
         path: state.to_owned(),

@@ -20,7 +20,8 @@ const LONG: Option<Duration> = Some(Duration::from_secs(600));
 fn begin_download(server: &Server) -> (TcpStream, u64) {
     let mut stream = TcpStream::connect(("127.0.0.1", server.http)).unwrap();
     stream.set_read_timeout(LONG).unwrap();
-    write!(stream, "GET /assets/rootfs.img HTTP/1.1\r\n\r\n").unwrap();
+    let path = "/assets/rootfs.img?mac=52-54-00-12-34-56";
+    write!(stream, "GET {path} HTTP/1.1\r\n\r\n").unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -109,6 +110,11 @@ fn a_new_server_answers_while_the_old_one_ends_what_it_has_begun() {
     assert_eq!(count, SIZE);
     assert_eq!(old.end(), Some(0), "nothing else keeps it");
     assert_eq!(new.state(), "live");
+    new.wait_for("what the old one has observed", |new| {
+        new.events().contains(&"rootfs-served".to_owned())
+    });
+    let left = || std::fs::read_dir(dir.path().join("state/observed")).unwrap();
+    new.wait_for("its end", |_| left().next().is_none());
 }
 
 #[test]

@@ -61,7 +61,9 @@ impl<'a> Batch<'a> {
     /// Decides one more request.
     pub(super) fn decide(&mut self, command: Command) {
         let (mac, decision) = match &command {
-            Command::Observe { mac, event, time } => (*mac, self.observe(*mac, event, *time)),
+            Command::Observe {
+                mac, event, time, ..
+            } => (*mac, self.observe(*mac, event, *time)),
             Command::Script {
                 mac,
                 matched,

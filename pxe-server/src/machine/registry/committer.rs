@@ -53,7 +53,8 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    /// Serves requests until told to stop, or until every [`super::Registry`] is gone.
+    /// Serves requests until told to stop, or until every [`super::Registry`] is gone. Those that
+    /// were taken before are served; whoever comes later is told.
     pub(super) fn run(mut self, mut requests: mpsc::Receiver<Command>) {
         while let Some(first) = requests.blocking_recv() {
             let mut waiting = vec![first];
@@ -65,10 +66,10 @@ impl Committer {
             let stop = waiting
                 .iter()
                 .any(|command| matches!(command, Command::Stop));
-            self.serve(waiting);
             if stop {
-                return;
+                requests.close();
             }
+            self.serve(waiting);
         }
     }
 
@@ -264,6 +265,16 @@ fn settle(command: Command, decision: Decision, fate: Fate) {
             };
             tell(reply, outcome);
         }
+        // What there is no room for is not recorded, whoever observed it.
+        (
+            Command::Observe {
+                reply: Some(reply), ..
+            },
+            Decision::Noted | Decision::NoRoom,
+        ) => tell(
+            reply,
+            durable.then_some(()).ok_or(RegistryError::Unavailable),
+        ),
         // Nobody waits, or there is no room for one more machine: the sender is told by the
         // reply's end.
         _ => {}

@@ -210,3 +210,34 @@ async fn a_report_of_a_machine_never_seen_is_unknown() {
     );
     assert!(registry.machines().is_empty());
 }
+
+#[tokio::test]
+async fn what_is_observed_after_the_end_is_left_for_the_next_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || Registry::start(Arc::new(Embedded::open(dir.path()).unwrap())).unwrap();
+    let (registry, worker) = open();
+    let observer = registry.observer();
+    observer.note(MAC, Event::RootfsServed { bytes: 1 });
+    registry.leave_to(dir.path());
+    registry.stop().await;
+    let store = registry.store.clone();
+    let finish = move || {
+        worker.finish();
+        store.close();
+    };
+    tokio::task::spawn_blocking(finish).await.unwrap();
+    observer.note(MAC, Event::RootfsServed { bytes: 2 });
+    assert_eq!(registry.dropped(), 0);
+    let left = crate::machine::left_observations(dir.path()).unwrap();
+    let (next, _worker) = open();
+    for (_, observation) in left {
+        let observation = observation.unwrap();
+        let time = observation.time;
+        next.take_up(observation).await.unwrap();
+        assert_eq!(next.timeline(MAC).unwrap().last().unwrap().time, time);
+    }
+    let told = next.timeline(MAC).unwrap();
+    let told: Vec<Event> = told.into_iter().map(|record| record.event).collect();
+    let served = |bytes| Event::RootfsServed { bytes };
+    assert_eq!(told, [Event::Discovered, served(1), served(2)]);
+}
