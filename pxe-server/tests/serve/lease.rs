@@ -20,8 +20,8 @@ dhcp:
       lease: 1h
 ";
 
-/// What busybox's client was given; it ends after that.
-fn udhcpc(cable: &Cable, dir: &Path, more: &[&str]) -> BTreeMap<String, String> {
+/// What busybox's client on `interface` was given; it ends after that.
+fn udhcpc(cable: &Cable, dir: &Path, interface: &str, more: &[&str]) -> BTreeMap<String, String> {
     let (script, told) = (dir.join("script"), dir.join("told"));
     let text = format!(
         "#!/bin/sh\n[ \"$1\" = bound ] && env >{}\nexit 0\n",
@@ -31,7 +31,7 @@ fn udhcpc(cable: &Cable, dir: &Path, more: &[&str]) -> BTreeMap<String, String> 
     done(std::process::Command::new("chmod").arg("+x").arg(&script));
     let mut client = cable.client("busybox");
     client.args([
-        "udhcpc", "-i", "c0", "-f", "-q", "-n", "-t", "20", "-T", "3", "-s",
+        "udhcpc", "-i", interface, "-f", "-q", "-n", "-t", "20", "-T", "3", "-s",
     ]);
     done(client.arg(&script).args(more));
     let told = std::fs::read_to_string(told).unwrap();
@@ -56,7 +56,7 @@ fn a_real_client_leases_a_free_address_and_keeps_it_over_a_killed_server() {
     );
 
     let server = cable.serve(dir.path());
-    let first = udhcpc(&cable, dir.path(), &["-r", "10.1.0.10"]);
+    let first = udhcpc(&cable, dir.path(), "c0", &["-r", "10.1.0.10"]);
     let log = server.kill();
     assert_eq!(first["ip"], "10.1.0.11", "{log:#?}");
     for (name, want) in [
@@ -71,7 +71,41 @@ fn a_real_client_leases_a_free_address_and_keeps_it_over_a_killed_server() {
     }
 
     let server = cable.serve(dir.path());
-    let again = udhcpc(&cable, dir.path(), &["-r", "10.1.0.10"]);
+    let again = udhcpc(&cable, dir.path(), "c0", &["-r", "10.1.0.10"]);
     assert_eq!(again["ip"], "10.1.0.11");
     server.kill();
+}
+
+#[test]
+fn an_address_whose_user_answers_no_echo_is_not_given_to_another() {
+    let test = "an_address_whose_user_answers_no_echo";
+    let Some(cable) = Cable::new(test) else {
+        return;
+    };
+    let dir = site_dir();
+    std::fs::write(dir.path().join("site/site.yaml"), SITE).unwrap();
+    // A second host on the client's link, with an Ethernet address of its own.
+    let add = [
+        "link", "add", "link", "c0", "name", "m0", "type", "macvlan", "mode", "bridge",
+    ];
+    if !cable.client("ip").args(add).status().unwrap().success() {
+        eprintln!("SKIP: {test}: the kernel has no macvlan");
+        return;
+    }
+    for words in [
+        &["address", "add", "10.1.0.10/24", "dev", "c0"][..],
+        &["link", "set", "m0", "up"],
+    ] {
+        done(cable.client("ip").args(words));
+    }
+    // Each answers for its own addresses only, and to no echo.
+    let quiet = "echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore
+echo 1 >/proc/sys/net/ipv4/icmp_echo_ignore_all";
+    done(cable.client("sh").args(["-eu", "-c", quiet]));
+    let server = cable.serve(dir.path());
+    let given = udhcpc(&cable, dir.path(), "m0", &["-r", "10.1.0.10"]);
+    let log = server.kill();
+    assert_eq!(given["ip"], "10.1.0.11", "{log:#?}");
+    let found = |line: &String| line.contains("an address without a lease is in use");
+    assert!(log.iter().any(found), "{log:#?}");
 }

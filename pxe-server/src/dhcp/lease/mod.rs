@@ -2,7 +2,7 @@
 //!
 //! `subnet` is what may be given out, `room` who has what in one subnet, `table` all of them: pure,
 //! told the time. `request` reads, `decide` judges, `answer` writes packets; `clock` is time that
-//! never goes back, `probe` asks whether an address is in use, `ledger` knows on which versions of the
+//! never goes back, `probe` asks whether an address is in use (`neighbours`: by ARP), `ledger` knows on which versions of the
 //! store's documents a decision rests (`basis`), `keeper` makes leases durable before they are
 //! acknowledged, and `server` puts these together.
 
@@ -13,6 +13,7 @@ mod clock;
 mod decide;
 mod keeper;
 mod ledger;
+mod neighbours;
 mod probe;
 mod request;
 mod room;

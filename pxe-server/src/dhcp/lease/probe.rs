@@ -1,6 +1,7 @@
 //! Asks an address whether somebody is there, by an ICMP echo (RFC 2131 section 4.4.1 has servers
-//! do so; RFC 792), and waits for half a second. Anybody who filters echoes is not found: whoever
-//! then gets the address finds it in use by ARP, and declines it.
+//! do so; RFC 792), and waits for half a second. Who filters echoes is found by the ARP that comes
+//! before them, on the server's own links; behind a relay the client finds the address in use, and
+//! declines it.
 
 use std::collections::HashMap;
 use std::io;
@@ -11,6 +12,9 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::oneshot;
+
+use super::neighbours::Neighbours;
+use crate::mac::MacAddr;
 
 /// How long an answer is waited for.
 const WAIT: Duration = Duration::from_millis(500);
@@ -24,7 +28,10 @@ type Waiting = Arc<Mutex<HashMap<Ipv4Addr, oneshot::Sender<()>>>>;
 
 /// A socket for echoes, opened and not used yet.
 #[derive(Debug)]
-pub struct EchoSocket(Socket);
+pub struct EchoSocket {
+    socket: Socket,
+    neighbours: Option<Neighbours>,
+}
 
 impl EchoSocket {
     /// Opens it: one for echoes only where the kernel allows it, a raw one otherwise.
@@ -33,7 +40,13 @@ impl EchoSocket {
         let socket =
             echo_only.or_else(|_| Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)))?;
         socket.set_nonblocking(true)?;
-        Ok(Self(socket))
+        let neighbours = Neighbours::open().inspect_err(|error| {
+            tracing::warn!(%error, "who answers no echo is not found");
+        });
+        Ok(Self {
+            socket,
+            neighbours: neighbours.ok(),
+        })
     }
 }
 
@@ -42,24 +55,28 @@ impl EchoSocket {
 pub(super) struct Probe {
     socket: Arc<UdpSocket>,
     waiting: Waiting,
+    neighbours: Option<Neighbours>,
     listener: tokio::task::JoinHandle<()>,
 }
 
 impl Probe {
     /// Begins to use the socket, in the runtime that this is called from.
-    pub(super) fn new(EchoSocket(socket): EchoSocket) -> io::Result<Self> {
+    pub(super) fn new(echo: EchoSocket) -> io::Result<Self> {
+        let EchoSocket { socket, neighbours } = echo;
         let socket = Arc::new(UdpSocket::from_std(socket.into())?);
         let waiting = Waiting::default();
         let listener = tokio::spawn(listen(socket.clone(), waiting.clone()));
         Ok(Self {
             socket,
             waiting,
+            neighbours,
             listener,
         })
     }
 
-    /// Whether somebody answers from `address`.
-    pub(super) async fn is_in_use(&self, address: Ipv4Addr) -> bool {
+    /// Whether somebody answers from `address`. By ARP, those who may be there do not count: the
+    /// kernel remembers whom it found for a while after he is gone.
+    pub(super) async fn is_in_use(&self, address: Ipv4Addr, may_be: &[MacAddr]) -> bool {
         let (sender, answer) = oneshot::channel();
         lock(&self.waiting).insert(address, sender);
         let to = SocketAddr::from((address, 0));
@@ -68,7 +85,12 @@ impl Probe {
         }
         let answered = tokio::time::timeout(WAIT, answer).await;
         lock(&self.waiting).remove(&address);
-        matches!(answered, Ok(Ok(())))
+        if matches!(answered, Ok(Ok(()))) {
+            return true;
+        }
+        let neighbours = self.neighbours.as_ref();
+        let holder = neighbours.and_then(|neighbours| neighbours.holder_of(address));
+        holder.is_some_and(|holder| !may_be.contains(&holder))
     }
 }
 

@@ -51,6 +51,8 @@ pub(super) struct Room {
     bindings: HashMap<u32, Binding>,
     /// The newest binding of each client.
     of_client: HashMap<MacAddr, u32>,
+    /// Who had a lease of an address before its binding.
+    before: HashMap<u32, MacAddr>,
     /// Addresses of pools that never had a binding.
     free: BTreeSet<u32>,
     /// Ends of all bindings.
@@ -65,6 +67,7 @@ impl Room {
             subnet,
             bindings: HashMap::new(),
             of_client: HashMap::new(),
+            before: HashMap::new(),
             ends: BTreeSet::new(),
             exhausted: None,
         }
@@ -79,6 +82,9 @@ impl Room {
         let (until, mac) = (binding.until, binding.holder.mac());
         if let Some(old) = self.bindings.insert(address, binding) {
             self.ends.remove(&(old.until, address));
+            if let Holder::Leased { mac } = old.holder {
+                self.before.insert(address, mac);
+            }
             if let Some(mac) = old.holder.mac()
                 && self.of_client.get(&mac) == Some(&address)
             {
@@ -106,6 +112,11 @@ impl Room {
         if self.subnet.is_open(address) {
             self.free.insert(address);
         }
+    }
+
+    /// Who had a lease of an address that is probed now.
+    pub(super) fn holder_before(&self, address: Ipv4Addr) -> Option<MacAddr> {
+        self.before.get(&address.into()).copied()
     }
 
     /// All bindings.

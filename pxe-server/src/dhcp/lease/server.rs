@@ -25,6 +25,7 @@ use super::{LeaseRecord, Moment, Subnets};
 use crate::dhcp::answer::BootInfo;
 use crate::dhcp::decide::{Ignored, Reply, sighting};
 use crate::dhcp::request::BootRequest;
+use crate::mac::MacAddr;
 use crate::net::Arrival;
 use crate::store::{LeaseNews, LeaseStore, LeaseValue, StoreError};
 
@@ -308,13 +309,24 @@ impl Turn {
             return;
         };
         for _ in 0..TRIES {
-            let in_use = probe.is_in_use(address).await;
+            let in_use = probe.is_in_use(address, &self.may_be_at(address)).await;
             match self.settle(address, in_use) {
                 Verdict::Offer(address) => return self.send_later(address).await,
                 Verdict::Probe(another) => address = another,
                 _ => return,
             }
         }
+    }
+
+    /// The client itself, and whoever had a lease of the address before.
+    fn may_be_at(&self, address: Ipv4Addr) -> Vec<MacAddr> {
+        let mut table = self.server.table();
+        let room = table.room_of(address);
+        let before = room.and_then(|room| room.holder_before(address));
+        before
+            .into_iter()
+            .chain([self.request.envelope.mac])
+            .collect()
     }
 
     /// Writes down what a probe found; what is to be done next.

@@ -19,7 +19,6 @@ use crate::dhcp::decide::tests::packets::{
     DISCOVER, FEATURES, MAC, PORTS, REQUEST, bios_rom, ipxe_rom, ovmf, packet, program,
 };
 use crate::dhcp::{Context, Destination, Reservation, Service, Subnet, SubnetParts};
-use crate::mac::MacAddr;
 use crate::net::Net;
 
 const US: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 2);
