@@ -187,18 +187,9 @@ impl LiveMedia<'_> {
     }
 
     fn tree(&self, kind: Kind, starters: &Starters) -> Result<Tree, MediaError> {
-        let config = |kind| {
-            grub::config(GRUB_CONFIG, self.title, &self.default_kargs(kind))
-                .map_err(MediaError::Kargs)
-        };
-        let kargs_json = |config: &grub::Config| {
-            let json = serde_json::to_value(&config.kargs).unwrap_or_default();
-            format!("{json:#}\n")
-        };
-        let full = kargs_json(&config(Kind::Full)?);
-        let config = config(kind)?;
-        // A file of both ISOs has one length in both; blanks behind JSON mean nothing.
-        let kargs_json = format!("{:width$}", kargs_json(&config), width = full.len());
+        let config = grub::config(GRUB_CONFIG, self.title, &self.default_kargs());
+        let config = config.map_err(MediaError::Kargs)?;
+        let kargs_json = serde_json::to_value(&config.kargs).unwrap_or_default();
         let mut files = vec![
             (names::KERNEL.to_owned(), file(self.kernel)?),
             (names::INITRAMFS.to_owned(), file(self.initramfs)?),
@@ -210,7 +201,7 @@ impl LiveMedia<'_> {
                 names::IGNINFO.to_owned(),
                 text(format!("{:#}\n", json!({ "file": names::IGNITION_IMG }))),
             ),
-            (names::KARGS.to_owned(), text(kargs_json)),
+            (names::KARGS.to_owned(), text(format!("{kargs_json:#}\n"))),
             (names::FEATURES.to_owned(), text(self.features.to_owned())),
             (GRUB_CONFIG.to_owned(), text(config.text)),
             (BIOS_IMAGE.to_owned(), Content::Bytes(starters.bios.clone())),
@@ -237,11 +228,11 @@ impl LiveMedia<'_> {
         Ok(tree)
     }
 
-    fn default_kargs(&self, kind: Kind) -> String {
+    /// The same in both ISOs: whoever takes the minimal one out puts the URL of the rootfs in place of
+    /// the medium's label, and upstream's command does not without the label.
+    fn default_kargs(&self) -> String {
         let mut kargs = Kargs::default();
-        if kind == Kind::Full {
-            kargs.push(format!("{}={}", karg::LIVE_ISO, self.volume_id.as_str()));
-        }
+        kargs.push(format!("{}={}", karg::LIVE_ISO, self.volume_id.as_str()));
         self.kargs.iter().for_each(|word| kargs.push(word));
         kargs.to_string()
     }

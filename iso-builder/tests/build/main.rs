@@ -14,6 +14,7 @@ mod ostree;
 mod packed;
 mod parts;
 mod repeat;
+mod upstream;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -208,16 +209,16 @@ fn iso_is_a_live_image_to_the_tools_that_edit_it() {
 }
 
 #[test]
-fn minimal_iso_is_the_full_one_without_rootfs_and_its_kernel_argument() {
+fn minimal_iso_is_the_full_one_without_rootfs() {
     let case = Case::new(&Recipe::default());
-    case.built(&["--no-image"]);
+    case.built(&["--no-image", "--volume-id", "my-live"]);
     let full = File::open(case.out().join("os-live.iso")).unwrap();
     let description = MinimalIso::find(&mut IsoReader::open(&full).unwrap());
     let minimal = tempfile::tempfile().unwrap();
     let description = description.unwrap().unwrap();
     description.unpack(&full, &minimal).unwrap();
     let mut live = LiveIso::open(&minimal).unwrap();
-    let want = "console=ttyS0 ignition.firstboot ignition.platform.id=metal";
+    let want = "coreos.liveiso=my-live console=ttyS0 ignition.firstboot ignition.platform.id=metal";
     assert_eq!(live.kargs().unwrap().to_string(), want);
     assert_eq!(live.default_kargs().unwrap().to_string(), want);
     for (path, beside) in [
