@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::lan::{Dnsmasq, Lan, Relay};
+use crate::lan::{Dnsmasq, Lan, PXE_SERVER, Relay};
 use crate::server::PxeServer;
 use crate::site::MAC;
 use crate::vm::Nic;
@@ -15,6 +15,8 @@ use crate::vm::Nic;
 pub enum Network {
     /// An ordinary DHCP server, ours beside it.
     Beside,
+    /// The same, and its leases name ours as next-server.
+    BesideNamed,
     /// Ours alone.
     Alone,
     /// Both, and the machine on a LAN behind a relay.
@@ -35,10 +37,13 @@ impl Lab {
     /// servers write logs into `logs`.
     pub fn open(network: Network, site: &Path, state: &Path, logs: &Path) -> Result<Self> {
         let lan = Lan::create().context("making the LAN")?;
+        let log = logs.join("dnsmasq.log");
         let dnsmasq = match network {
             Network::Alone => None,
-            Network::Beside | Network::Relayed => {
-                Some(Dnsmasq::start(&lan, &logs.join("dnsmasq.log"))?)
+            Network::Beside | Network::Relayed => Some(Dnsmasq::start(&lan, &log)?),
+            Network::BesideNamed => {
+                let named = format!("--dhcp-boot=,,{PXE_SERVER}");
+                Some(Dnsmasq::start_with(&lan, &[&named], &log)?)
             }
         };
         let server = PxeServer::start(&lan, site, state, &logs.join("pxe-server.log"))?;
@@ -47,7 +52,7 @@ impl Lab {
                 let log = logs.join("relay.log");
                 Some(Relay::start(&lan, &["dhcp", "pxe"], &log)?)
             }
-            Network::Beside | Network::Alone => None,
+            Network::Beside | Network::BesideNamed | Network::Alone => None,
         };
         let tap = match &relay {
             Some(relay) => relay.tap("tap0")?,

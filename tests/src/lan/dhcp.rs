@@ -17,6 +17,11 @@ pub struct Dnsmasq {
 impl Dnsmasq {
     /// Starts it on `lan`; its log goes to `log`.
     pub fn start(lan: &Lan, log: &Path) -> Result<Self> {
+        Self::start_with(lan, &[], log)
+    }
+
+    /// The same with more options.
+    pub fn start_with(lan: &Lan, options: &[&str], log: &Path) -> Result<Self> {
         let room = lan.room("dhcp", DHCP_SERVER)?;
         let mut command = room.command("dnsmasq");
         command.args([
@@ -41,6 +46,7 @@ impl Dnsmasq {
         command.args(["--dhcp-option=3", "--dhcp-option=6"]);
         command.arg("--dhcp-range=set:far,198.51.100.100,198.51.100.199,255.255.255.0,1h");
         command.arg(format!("--dhcp-option=tag:far,3,{GATEWAY}"));
+        command.args(options);
         let mut service = room.serve("dnsmasq", command, log)?;
         service.wait_ready(Duration::from_secs(10), || {
             std::fs::read_to_string(log).is_ok_and(|text| text.contains("DHCP, sockets bound"))

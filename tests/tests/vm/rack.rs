@@ -46,6 +46,11 @@ pub(crate) const CASES: &[Case] = &[
         tier: Tier::Full,
         run: secure_boot,
     },
+    Case {
+        name: "secure_boot_works_beside_a_dhcp_server_that_names_ours",
+        tier: Tier::Full,
+        run: secure_boot_beside,
+    },
 ];
 
 /// The server leases the addresses of the LAN.
@@ -177,6 +182,14 @@ fn secure_boot(bench: &Bench) -> Result<()> {
         by_shim_and_grub(site)?;
         add(site, LEASES)
     })
+}
+
+fn secure_boot_beside(bench: &Bench) -> Result<()> {
+    let media = bench.artifacts.media();
+    let mut lab = bench.lab_on(Network::BesideNamed, media, by_shim_and_grub)?;
+    let machine = bench.machine("machine", Firmware::OvmfSecureBoot);
+    let machine = machine.nic(lab.nic());
+    installs_by(bench, &mut lab, machine, &["nbp-served", "script-served"])
 }
 
 /// Makes the site hand out Debian's shim and GRUB.
