@@ -1,5 +1,7 @@
 //! The operators' view: machines with their state, one machine with its timeline, and with its packets.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
@@ -59,7 +61,7 @@ struct Entry {
 }
 
 /// All machines, without their timelines and what they consist of.
-pub(super) async fn list(State(app): State<App>) -> Json<Machines> {
+pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Machines> {
     let site = app.site.get();
     let machines = app
         .registry
@@ -72,7 +74,7 @@ pub(super) async fn list(State(app): State<App>) -> Json<Machines> {
 
 /// One machine with its timeline.
 pub(super) async fn one(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(mac): Path<String>,
 ) -> Result<Json<View>, Problem> {
     let mac = Problem::parse_mac(&mac)?;
@@ -97,7 +99,7 @@ pub(super) async fn one(
 
 /// `GET /api/v1/machines/{mac}/pcap`
 pub(super) async fn pcap(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(mac): Path<String>,
 ) -> Result<Response, Problem> {
     let mac = Problem::parse_mac(&mac)?;

@@ -1,6 +1,8 @@
 //! The media that the manifest names, and nothing else of their directory; the assets of matchbox data
 //! beside them.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
@@ -18,7 +20,7 @@ pub(super) struct AssetQuery {
 
 /// `GET /assets/{path}`: of the matchbox data, where the site has any; else as [`own`].
 pub(super) async fn asset(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(path): Path<String>,
     query: Query<AssetQuery>,
     asked: Conditions,
@@ -36,7 +38,7 @@ pub(super) async fn asset(
 
 /// `GET /media/[{release}/]{file}`: only files that the manifest, or that of a mirrored build, names.
 pub(super) async fn own(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(path): Path<String>,
     Query(query): Query<AssetQuery>,
     asked: Conditions,

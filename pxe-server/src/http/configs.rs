@@ -1,6 +1,8 @@
 //! A machine's Ignition config: its own, byte for byte as it is in the site or as its template
 //! makes it; by URL, or as an initrd for the holder of its ticket.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -21,7 +23,7 @@ pub(super) struct ConfigQuery {
 
 /// `GET /machines/{mac}/ignition?version=…`: that version or none; without one, what it is now.
 pub(super) async fn ignition(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(mac): Path<String>,
     Query(query): Query<ConfigQuery>,
     asked: Conditions,
@@ -36,7 +38,7 @@ pub(super) async fn ignition(
 
 /// `GET /machines/{mac}/config.img?ticket=…`: the config as an initrd, while the ticket is unused.
 pub(super) async fn initrd(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(mac): Path<String>,
     Query(query): Query<ReportQuery>,
     asked: Conditions,

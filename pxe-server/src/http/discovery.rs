@@ -1,6 +1,8 @@
 //! Machines that nobody has a use for yet: what they consist of, and whether they go on waiting.
 //! They get no config and no ticket.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use embed::hardware::Hardware;
@@ -22,7 +24,7 @@ fn is_waiting(app: &App, mac: MacAddr) -> bool {
 
 /// `GET /machines/{mac}/orders`: whether there is something for this machine.
 pub(super) async fn orders(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(mac): Path<String>,
 ) -> Result<Json<Orders>, Problem> {
     let mac = Problem::parse_mac(&mac)?;

@@ -39,7 +39,7 @@ impl Default for Followers {
 
 /// `GET /api/v1/events`
 pub(super) async fn follow(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let full = |_| Problem::Unavailable("as many as can be follow the events".to_owned());

@@ -1,6 +1,7 @@
 //! The operators' view of addresses: how each subnet is filled, and who has what.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -28,9 +29,9 @@ struct View {
 }
 
 /// All subnets and leases.
-pub(super) async fn list(State(app): State<App>) -> Result<Json<LeaseList>, Problem> {
+pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Json<LeaseList>, Problem> {
     let not_here = || Problem::NotFound("this server leases no addresses".to_owned());
-    let server = app.leases.ok_or_else(not_here)?;
+    let server = app.leases.clone().ok_or_else(not_here)?;
     let (leases, now) = server.leases();
     let leases = leases.into_iter().filter_map(|lease| view(lease, now));
     Ok(Json(LeaseList {

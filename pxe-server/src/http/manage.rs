@@ -1,6 +1,8 @@
 //! What operators do over the API, each as the command of the same name does it: claim a machine,
 //! allow one more install, check the site's files.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -19,7 +21,7 @@ pub(super) struct Claim {
 
 /// `PUT /api/v1/machines/{mac}/claim`: 204 once durable.
 pub(super) async fn claim(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(mac): Path<String>,
     Json(claim): Json<Claim>,
 ) -> Result<StatusCode, Problem> {
@@ -37,7 +39,7 @@ pub(super) async fn claim(
 
 /// `DELETE /api/v1/machines/{mac}/claim`: groups decide again.
 pub(super) async fn release(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(mac): Path<String>,
 ) -> Result<StatusCode, Problem> {
     carry_out(&app, &mac, Wish::Claim(None)).await
@@ -45,7 +47,7 @@ pub(super) async fn release(
 
 /// `POST /api/v1/machines/{mac}/reinstall`: 204 once durable.
 pub(super) async fn reinstall(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(mac): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let subject = app.registry.subject(Problem::parse_mac(&mac)?);
@@ -79,7 +81,7 @@ pub(super) struct Checked {
 }
 
 /// `POST /api/v1/site/check`: what would come of serving the directory as it is now.
-pub(super) async fn check(State(app): State<App>) -> Result<Json<Checked>, Problem> {
+pub(super) async fn check(State(app): State<Arc<App>>) -> Result<Json<Checked>, Problem> {
     let (current, dir) = (app.site.clone(), app.dir.clone());
     let read = tokio::task::spawn_blocking(move || current.read(&dir)).await;
     let read = read.map_err(|_| Problem::Unavailable("the server is going down".to_owned()))?;

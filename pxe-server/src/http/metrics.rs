@@ -1,6 +1,7 @@
 //! What Prometheus asks: counts of machines and events, and whether the site is served as it is
 //! written. Made anew for each request from what the server knows anyway.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use axum::extract::State;
@@ -22,7 +23,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 type Labels = Vec<(String, String)>;
 
 /// `GET /metrics`
-pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let mut registry = Registry::with_prefix("pxe_server");
     let machines = Family::<Labels, Gauge>::default();
     for state in MachineState::ALL {

@@ -91,7 +91,7 @@ fn kind_of(path: &Path) -> HeaderValue {
 }
 
 /// What every handler sees.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct App {
     /// Directory of the site.
     pub dir: PathBuf,
@@ -148,8 +148,8 @@ impl Told {
 }
 
 /// Every route; operators' for those whom `access` lets in.
-pub fn routes(app: App, programs: BootPrograms, access: &Access) -> Routes {
-    let bounded = |router: Router<App>| {
+pub fn routes(app: Arc<App>, programs: BootPrograms, access: &Access) -> Routes {
+    let bounded = |router: Router<Arc<App>>| {
         router
             .layer(DefaultBodyLimit::max(embed::report::MAX_BYTES))
             .layer(RequestBodyDeadlineLayer::new(BODY))
@@ -164,8 +164,8 @@ pub fn routes(app: App, programs: BootPrograms, access: &Access) -> Routes {
     }
 }
 
-fn machine_routes(limiter: &Arc<Limiter>) -> Router<App> {
-    let limited = |asked, router: MethodRouter<App>| -> MethodRouter<App> {
+fn machine_routes(limiter: &Arc<Limiter>) -> Router<Arc<App>> {
+    let limited = |asked, router: MethodRouter<Arc<App>>| -> MethodRouter<Arc<App>> {
         router.layer(from_fn_with_state((limiter.clone(), asked), limited))
     };
     let script = |router| limited(Asked::Script, router);
@@ -187,7 +187,7 @@ fn machine_routes(limiter: &Arc<Limiter>) -> Router<App> {
 }
 
 /// `GET /readyz`: whether everything that a machine may need can be done now.
-async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
+async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
     if app.registry.store_status().reachable {
         return Ok("ok\n");
     }

@@ -1,6 +1,8 @@
 //! The operators' interface as one table, from which both its routes and its OpenAPI document are
 //! made: what is not described is not there.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post, put};
@@ -18,7 +20,7 @@ pub(super) struct Operation {
     /// Schema of the request's body.
     pub(super) body: Option<&'static str>,
     pub(super) answers: &'static [Answer],
-    handler: fn() -> MethodRouter<App>,
+    handler: fn() -> MethodRouter<Arc<App>>,
 }
 
 /// Status, meaning, and type and schema of the body.
@@ -251,7 +253,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 /// The routes, each behind what it takes to ask for it.
-pub(super) fn routes(access: &Access) -> Router<App> {
+pub(super) fn routes(access: &Access) -> Router<Arc<App>> {
     OPERATIONS.iter().fold(Router::new(), |router, operation| {
         let needed = (access.clone(), operation.role);
         let handler = (operation.handler)().layer(from_fn_with_state(needed, guard));

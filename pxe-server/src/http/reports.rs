@@ -1,5 +1,7 @@
 //! Reports of machines: read, decided on, durable, and only then acknowledged.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -19,7 +21,7 @@ pub(super) struct ReportQuery {
 /// `POST /machines/{mac}/report?ticket=…`: 204 once durable. What a machine consists of takes no
 /// ticket.
 pub(super) async fn report(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(mac): Path<String>,
     Query(query): Query<ReportQuery>,
     body: Bytes,

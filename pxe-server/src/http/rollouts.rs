@@ -1,6 +1,8 @@
 //! Rollouts as operators see and order them: how far each profile's current version is, and whether it
 //! goes on.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -28,7 +30,7 @@ struct View {
 }
 
 /// All profiles that have one.
-pub(super) async fn list(State(app): State<App>) -> Json<Rollouts> {
+pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Rollouts> {
     let (site, machines) = (app.site.get(), app.registry.machines());
     let view = |(name, policy): (&String, Policy)| {
         let intent = site.intent(name);
@@ -49,23 +51,32 @@ pub(super) async fn list(State(app): State<App>) -> Json<Rollouts> {
 }
 
 /// `POST /api/v1/rollouts/{profile}/pause`
-pub(super) async fn pause(app: State<App>, profile: Path<String>) -> Result<StatusCode, Problem> {
+pub(super) async fn pause(
+    app: State<Arc<App>>,
+    profile: Path<String>,
+) -> Result<StatusCode, Problem> {
     give(app, profile, Order::Pause).await
 }
 
 /// `POST /api/v1/rollouts/{profile}/halt`
-pub(super) async fn halt(app: State<App>, profile: Path<String>) -> Result<StatusCode, Problem> {
+pub(super) async fn halt(
+    app: State<Arc<App>>,
+    profile: Path<String>,
+) -> Result<StatusCode, Problem> {
     give(app, profile, Order::Halt).await
 }
 
 /// `POST /api/v1/rollouts/{profile}/resume`
-pub(super) async fn resume(app: State<App>, profile: Path<String>) -> Result<StatusCode, Problem> {
+pub(super) async fn resume(
+    app: State<Arc<App>>,
+    profile: Path<String>,
+) -> Result<StatusCode, Problem> {
     give(app, profile, Order::Resume).await
 }
 
 /// 204 once the order is durable; the only server follows it from then on, several within a second.
 async fn give(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(profile): Path<String>,
     what: Order,
 ) -> Result<StatusCode, Problem> {

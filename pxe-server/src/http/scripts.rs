@@ -1,5 +1,7 @@
 //! iPXE scripts over HTTP.
 
+use std::sync::Arc;
+
 use axum::extract::{ConnectInfo, Query, RawQuery, State};
 use axum::response::Response;
 
@@ -16,7 +18,7 @@ type Said = Vec<(String, String)>;
 
 /// `GET /boot.ipxe`: the same for every machine.
 pub(super) async fn first(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     ConnectInfo(local): ConnectInfo<Local>,
     asked: Conditions,
 ) -> Response {
@@ -27,7 +29,7 @@ pub(super) async fn first(
 /// `GET /ipxe?mac=…`: what this machine shall do now. Without an address it is no machine of the
 /// site, but may be one of the matchbox data beside it.
 pub(super) async fn of_machine(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     ConnectInfo(local): ConnectInfo<Local>,
     Query(said): Query<Said>,
     RawQuery(query): RawQuery,

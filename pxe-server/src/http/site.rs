@@ -1,6 +1,8 @@
 //! The operators' view of the site: what is served since when, why the directory's newest state
 //! may not be, and why a machine gets what it gets.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Serialize;
@@ -21,7 +23,7 @@ pub(super) struct View {
 }
 
 /// What is served.
-pub(super) async fn status(State(app): State<App>) -> Json<View> {
+pub(super) async fn status(State(app): State<Arc<App>>) -> Json<View> {
     let site = app.site.get();
     let source = &site.manifest.source;
     Json(View {
@@ -35,7 +37,7 @@ pub(super) async fn status(State(app): State<App>) -> Json<View> {
 
 /// `GET /api/v1/machines/{mac}/explain`, of machines that were never seen, too.
 pub(super) async fn explain(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(mac): Path<String>,
 ) -> Result<Json<Explanation>, Problem> {
     let mac = Problem::parse_mac(&mac)?;

@@ -68,7 +68,7 @@ pub(super) struct MadeToken {
 }
 
 /// All tokens.
-pub(super) async fn list(State(app): State<App>) -> Result<Json<TokenList>, Problem> {
+pub(super) async fn list(State(app): State<Arc<App>>) -> Result<Json<TokenList>, Problem> {
     let listed = |tokens: Tokens| {
         let listed = tokens.known().iter().map(|known| Listed {
             name: known.name.clone(),
@@ -82,7 +82,7 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<TokenList>, Prob
 
 /// `POST /api/v1/tokens`: the only time that the token is told.
 pub(super) async fn make(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Json(NewToken { name, role }): Json<NewToken>,
 ) -> Result<Json<MadeToken>, Problem> {
     let role: Role = role
@@ -99,7 +99,7 @@ pub(super) async fn make(
 
 /// `DELETE /api/v1/tokens/{name}`
 pub(super) async fn revoke(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let told = name.clone();

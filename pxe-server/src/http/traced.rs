@@ -45,8 +45,14 @@ fn head(request: &Request) -> String {
     );
     for (name, value) in request.headers() {
         if ![AUTHORIZATION, CONTENT_LENGTH].contains(name) {
-            let value = String::from_utf8_lossy(value.as_bytes());
-            text += &format!("{name}: {value}\r\n");
+            for part in [
+                name.as_str(),
+                ": ",
+                &String::from_utf8_lossy(value.as_bytes()),
+                "\r\n",
+            ] {
+                text.push_str(part);
+            }
         }
     }
     text + "\r\n"

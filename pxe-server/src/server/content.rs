@@ -136,7 +136,7 @@ impl Content {
             Self::Site(site, issued, watch, signatures) => {
                 tasks.spawn(watch_site(*watch));
                 tasks.spawn(watch_builds(site.clone(), registry.clone()));
-                let app = App {
+                let app = Arc::new(App {
                     dir: settings.source.dir().to_owned(),
                     matchbox: MatchboxData {
                         libraries: Libraries::Site(site.clone(), told),
@@ -152,7 +152,7 @@ impl Content {
                     limiter,
                     recorder,
                     told,
-                };
+                });
                 http::routes(app, programs, &Access::new(&settings.state))
             }
             Self::Matchbox(data) => http::matchbox_routes(data, programs, &limiter),

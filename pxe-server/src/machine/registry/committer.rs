@@ -17,6 +17,11 @@ use crate::store::{Change, MachineStore, Outcome, Revision, Rollout, Stored};
 
 /// Most requests in one batch.
 const BATCH: usize = 512;
+/// How long what nobody waits for may wait for more of its kind: a commit costs the same for one event
+/// as for hundreds.
+const GATHER: Duration = Duration::from_millis(20);
+/// How soon somebody who waits is seen meanwhile.
+const LOOK: Duration = Duration::from_millis(1);
 /// How often a request is decided again because somebody else was faster.
 const ROUNDS: usize = 8;
 /// How long to wait for what somebody else has done to a rollout.
@@ -41,6 +46,11 @@ enum Fate {
     Unknown,
 }
 
+/// Whether somebody waits for its answer or for the end.
+fn is_awaited(command: &Command) -> bool {
+    !matches!(command, Command::Observe { reply: None, .. })
+}
+
 /// The thread's side of the registry.
 pub(super) struct Committer {
     pub(super) view: View,
@@ -58,10 +68,18 @@ impl Committer {
     pub(super) fn run(mut self, mut requests: mpsc::Receiver<Command>) {
         while let Some(first) = requests.blocking_recv() {
             let mut waiting = vec![first];
-            while waiting.len() < BATCH
-                && let Ok(next) = requests.try_recv()
-            {
-                waiting.push(next);
+            let end = Instant::now() + GATHER;
+            loop {
+                while waiting.len() < BATCH
+                    && let Ok(next) = requests.try_recv()
+                {
+                    waiting.push(next);
+                }
+                let awaited = waiting.len() >= BATCH || waiting.iter().any(is_awaited);
+                if awaited || Instant::now() >= end {
+                    break;
+                }
+                std::thread::sleep(LOOK);
             }
             let stop = waiting
                 .iter()
