@@ -38,8 +38,8 @@ pub(super) async fn make(
     assignment: &Assignment<'_>,
     subject: &Subject,
 ) -> Result<Arc<ReadyConfig>, ProvisionError> {
-    if let Some(config) = site.configs.get(&assignment.profile.ignition) {
-        return Ok(config.clone());
+    if let Some(config) = site.known_config(assignment, subject) {
+        return Ok(config);
     }
     let (site, subject) = (site.clone(), subject.clone());
     let mac = subject.mac;
