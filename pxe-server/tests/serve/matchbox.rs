@@ -6,7 +6,7 @@ use std::process::Command;
 
 use reqwest::blocking::Response;
 
-use crate::process::Server;
+use crate::process::{Server, serve};
 
 fn write(dir: &Path, name: &str, text: &str) {
     let path = dir.join("data").join(name);
@@ -290,16 +290,7 @@ fn what_is_served_has_signatures_that_gpg_finds_good() {
 fn a_server_that_cannot_sign_does_not_start() {
     let dir = data_dir();
     write(dir.path(), "none.gpg", "no key");
-    let output = Command::new(env!("CARGO_BIN_EXE_pxe-server"))
-        .args([
-            "serve",
-            "--dhcp",
-            "off",
-            "--http-port",
-            "0",
-            "--tftp-port",
-            "0",
-        ])
+    let output = serve()
         .arg("--matchbox")
         .arg(dir.path().join("data"))
         .arg("--state")

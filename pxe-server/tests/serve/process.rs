@@ -18,6 +18,15 @@ use crate::fixture::MAC;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_pxe-server");
 
+/// `pxe-server serve` without DHCP, on ports that are free, for a run that ends by itself.
+pub(crate) fn serve() -> Command {
+    let mut command = Command::new(PROGRAM);
+    command
+        .args(["serve", "--interface", "lo", "--dhcp", "off"])
+        .args(["--http-port", "0", "--tftp-port", "0"]);
+    command
+}
+
 pub(crate) struct Server {
     child: Child,
     pub(crate) http: u16,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::fixture::site_dir;
-use crate::process::Server;
+use crate::process::{Server, serve};
 use crate::tftp::fetch;
 use crate::tls::{Good, certificate, client, start, url, write};
 
@@ -74,17 +74,8 @@ fn a_site_that_names_https_is_refused_where_there_is_none() {
     assert!(refused.as_str().unwrap().ends_with(reason), "{refused}");
     assert!(server.script().contains("kernel http://"));
     assert_eq!(server.terminate(), Some(0));
-    let output = Command::new(env!("CARGO_BIN_EXE_pxe-server"))
-        .args([
-            "serve",
-            "--dhcp",
-            "off",
-            "--http-port",
-            "0",
-            "--tftp-port",
-            "0",
-            "--site",
-        ])
+    let output = serve()
+        .arg("--site")
         .arg(dir.path().join("site"))
         .output()
         .unwrap();

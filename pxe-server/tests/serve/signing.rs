@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::confined::{assert_given_up, status_field};
 use crate::matchbox::{data_dir, gpg, signing_key};
-use crate::process::{PROGRAM, Server};
+use crate::process::{PROGRAM, Server, serve};
 
 const PHRASE: &str = "secret phrase";
 const WHY: &str = "files as its user (without Landlock: it signs, and gpg has files of its own)";
@@ -88,16 +88,7 @@ fn a_site_with_matchbox_data_is_signed_by_the_same_key() {
 fn it_cannot_become_another_user() {
     let dir = data_dir();
     let (_home, key) = signing_key(PHRASE);
-    let output = Command::new(PROGRAM)
-        .args([
-            "serve",
-            "--dhcp",
-            "off",
-            "--http-port",
-            "0",
-            "--tftp-port",
-            "0",
-        ])
+    let output = serve()
         .args(["--user", "nobody", "--matchbox"])
         .arg(dir.path().join("data"))
         .arg("--state")

@@ -18,7 +18,7 @@ use openssl::x509::{X509, X509NameBuilder};
 use reqwest::blocking::Client;
 
 use crate::fixture::site_dir;
-use crate::process::Server;
+use crate::process::{Server, serve};
 
 /// Until when a certificate is good.
 #[derive(Clone, Copy, PartialEq)]
@@ -233,20 +233,8 @@ fn what_cannot_be_served_is_told_before_anything_is() {
     );
     let [cert, key] = write(dir.path(), &(one.0.clone(), two.1));
     let run = || {
-        let output = Command::new(env!("CARGO_BIN_EXE_pxe-server"))
-            .args([
-                "serve",
-                "--interface",
-                "lo",
-                "--dhcp",
-                "off",
-                "--http-port",
-                "0",
-                "--tftp-port",
-                "0",
-                "--https-port",
-                "0",
-            ])
+        let output = serve()
+            .args(["--https-port", "0"])
             .args(["--site".as_ref(), dir.path().join("site").as_os_str()])
             .args(["--state".as_ref(), dir.path().join("state").as_os_str()])
             .args([

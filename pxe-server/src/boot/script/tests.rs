@@ -56,19 +56,33 @@ pub(in crate::boot) fn profile(image: InstallImage) -> Profile {
     }
 }
 
+fn parts<'a>(
+    manifest: &'a Manifest,
+    profile: &'a Profile,
+    config: ConfigDelivery,
+    servers: &'a Servers,
+) -> InstallScript<'a> {
+    InstallScript {
+        mac: MAC,
+        profile,
+        manifest,
+        config,
+        ticket: Ticket([7; 16]),
+        assets: "assets",
+        servers,
+    }
+}
+
 #[test]
 fn install_script_is_the_documented_text() {
     let servers = Servers::alone(ENDPOINT);
     let (manifest, profile) = (manifest(), profile(InstallImage::Live));
-    let parts = InstallScript {
-        mac: MAC,
-        profile: &profile,
-        manifest: &manifest,
-        config: ConfigDelivery::Url(Sha512Digest([0xab; 64])),
-        ticket: Ticket([7; 16]),
-        assets: "assets",
-        servers: &servers,
-    };
+    let parts = parts(
+        &manifest,
+        &profile,
+        ConfigDelivery::Url(Sha512Digest([0xab; 64])),
+        &servers,
+    );
     let want = "#!ipxe
 echo pxe-server: 52:54:00:12:34:56: profile worker
 echo pxe-server: INSTALLING osevilx 1.2 on /dev/vda (its content will be lost)
@@ -92,15 +106,7 @@ chain --replace --autofree http://10.0.0.2:8080/boot.ipxe
 fn a_config_in_an_initrd_is_loaded_with_the_ticket_and_not_fetched_again() {
     let servers = Servers::alone(ENDPOINT);
     let (manifest, profile) = (manifest(), profile(InstallImage::Live));
-    let parts = InstallScript {
-        mac: MAC,
-        profile: &profile,
-        manifest: &manifest,
-        config: ConfigDelivery::Initrd,
-        ticket: Ticket([7; 16]),
-        assets: "assets",
-        servers: &servers,
-    };
+    let parts = parts(&manifest, &profile, ConfigDelivery::Initrd, &servers);
     let script = install_script(&parts).unwrap();
     assert!(
         script.contains("/vmlinuz initrd=initrd.img initrd=config.img ignition.firstboot "),
@@ -121,15 +127,12 @@ fn a_config_in_an_initrd_is_loaded_with_the_ticket_and_not_fetched_again() {
 fn published_image_is_named_by_url() {
     let servers = Servers::alone(ENDPOINT);
     let (manifest, profile) = (manifest(), profile(InstallImage::Published));
-    let parts = InstallScript {
-        mac: MAC,
-        profile: &profile,
-        manifest: &manifest,
-        config: ConfigDelivery::Url(Sha512Digest([0; 64])),
-        ticket: Ticket([0; 16]),
-        assets: "assets",
-        servers: &servers,
-    };
+    let parts = parts(
+        &manifest,
+        &profile,
+        ConfigDelivery::Url(Sha512Digest([0; 64])),
+        &servers,
+    );
     assert!(
         parts
             .command_line()
@@ -143,15 +146,12 @@ fn a_command_line_that_the_kernel_would_cut_is_refused() {
     let servers = Servers::alone(ENDPOINT);
     let (manifest, mut profile) = (manifest(), profile(InstallImage::Live));
     profile.kargs = vec![format!("x={}", "y".repeat(2048))];
-    let parts = InstallScript {
-        mac: MAC,
-        profile: &profile,
-        manifest: &manifest,
-        config: ConfigDelivery::Url(Sha512Digest([0; 64])),
-        ticket: Ticket([0; 16]),
-        assets: "assets",
-        servers: &servers,
-    };
+    let parts = parts(
+        &manifest,
+        &profile,
+        ConfigDelivery::Url(Sha512Digest([0; 64])),
+        &servers,
+    );
     assert!(matches!(install_script(&parts), Err(CommandLineTooLong(n)) if n > 2048));
 }
 
@@ -193,15 +193,7 @@ fn the_disk_is_booted_as_the_platform_needs_it() {
 fn another_server_stands_in_wherever_one_may_be_gone() {
     let servers = Servers::new(ENDPOINT, &[[10, 0, 0, 3].into()]);
     let (manifest, profile) = (manifest(), profile(InstallImage::Live));
-    let parts = InstallScript {
-        mac: MAC,
-        profile: &profile,
-        manifest: &manifest,
-        config: ConfigDelivery::Initrd,
-        ticket: Ticket([7; 16]),
-        assets: "assets",
-        servers: &servers,
-    };
+    let parts = parts(&manifest, &profile, ConfigDelivery::Initrd, &servers);
     let script = install_script(&parts).unwrap();
     // The live system tries the last one first.
     for (key, path) in [
