@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-/// Never retransmit sooner; firmware pauses this long between packets without loss.
-const FLOOR: Duration = Duration::from_millis(20);
+/// Never retransmit sooner: a client that only paused is sent a packet for nothing.
+const FLOOR: Duration = Duration::from_millis(10);
 /// Never wait longer.
 const CEILING: Duration = Duration::from_secs(2);
 /// Before anything was measured.

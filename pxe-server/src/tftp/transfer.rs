@@ -2,10 +2,9 @@
 //! socket, no clock and no file; blocks are named by number and read by whoever sends them.
 //!
 //! Blocks count from 1 without wrapping; the wire carries the low 16 bits (65535 is followed by
-//! 0). An acknowledgement in the middle of a window is a gap: sending resumes behind it. One for
-//! the block before the window means that its first block was lost, and resumes once; with a
-//! window of one it is ignored, lest every packet be sent twice ("sorcerer's apprentice",
-//! RFC 1123 section 4.2.3.1).
+//! 0). An acknowledgement in the middle of a window is a gap (RFC 7440 section 4): sending resumes
+//! behind it. Whatever is sent again can be acknowledged again, and must not be sent again for that,
+//! lest every packet be sent twice from then on ("sorcerer's apprentice", RFC 1123 section 4.2.3.1).
 
 use std::time::Duration;
 
@@ -69,8 +68,10 @@ pub struct Transfer {
     sent_at: Duration,
     /// What is outstanding was sent before: its round trip says nothing.
     resent: bool,
-    /// The window was resumed for a duplicate acknowledgement already.
-    resumed: bool,
+    /// A repeated acknowledgement says nothing: it can be the echo of what was sent again.
+    echoes: bool,
+    /// How often in a row the timer ran out.
+    timeouts: u32,
     heard_at: Duration,
     deadline: Duration,
 }
@@ -87,7 +88,8 @@ impl Transfer {
             timer: RoundTrip::new(terms.timeout),
             sent_at: now,
             resent: false,
-            resumed: false,
+            echoes: false,
+            timeouts: 0,
             heard_at: now,
             deadline: now,
         };
@@ -120,7 +122,10 @@ impl Transfer {
         }
     }
 
-    /// Called at the deadline or later: sends again what is outstanding.
+    /// Called at the deadline or later: sends again what is outstanding, first its last block only.
+    ///
+    /// That one is answered by whoever lacks it, or lacks one before it, or has it and was not
+    /// heard; a client that answers a gap only once is sent the whole window the next time.
     pub fn on_time(&mut self, now: Duration) -> Action {
         if now < self.deadline {
             return Action::Wait;
@@ -129,12 +134,22 @@ impl Transfer {
             return Action::Finish(Outcome::TimedOut);
         }
         self.timer.back_off();
-        self.resumed = false;
+        self.timeouts += 1;
+        self.outstanding(now, true);
         if self.phase == Phase::Negotiating {
-            self.outstanding(now, true);
             return Action::SendOack;
         }
-        self.send_window(now, true)
+        self.echoes = false;
+        let first = match self.is_blind() {
+            true => self.acked + 1,
+            false => self.sent,
+        };
+        self.send_from(first)
+    }
+
+    /// The whole window was sent again without knowing what is missing.
+    fn is_blind(&self) -> bool {
+        self.timeouts > 0 && self.timeouts.is_multiple_of(2)
     }
 
     fn on_ack(&mut self, number: u16, now: Duration) -> Action {
@@ -143,6 +158,7 @@ impl Transfer {
                 return Action::Wait;
             }
             self.heard(now);
+            self.echoes = self.resent;
             self.phase = Phase::Sending;
             return self.send_window(now, false);
         }
@@ -152,24 +168,31 @@ impl Transfer {
             return Action::Wait;
         }
         if ahead == 0 {
-            if self.window == 1 || self.resumed {
+            if self.window == 1 || self.echoes {
                 return Action::Wait;
             }
-            self.resumed = true;
+            self.echoes = true;
             return self.send_window(now, true);
         }
-        let gap = self.acked + ahead < self.sent;
+        let (gap, sent) = (self.acked + ahead < self.sent, self.sent);
+        let blind = self.is_blind();
         self.acked += ahead;
         self.heard(now);
-        self.resumed = false;
+        self.echoes = gap || self.resent;
         if self.acked == self.blocks {
             return Action::Finish(Outcome::Complete);
         }
-        self.send_window(now, gap)
+        let window = self.send_window(now, gap);
+        match gap && blind {
+            // The client says where it is: what follows is under way already.
+            true => self.send_from(sent + 1),
+            false => window,
+        }
     }
 
     fn heard(&mut self, now: Duration) {
         self.heard_at = now;
+        self.timeouts = 0;
         if self.resent {
             self.timer.heard();
         } else {
@@ -177,14 +200,19 @@ impl Transfer {
         }
     }
 
+    /// Makes the window behind what is acknowledged outstanding, and sends it.
     fn send_window(&mut self, now: Duration, resent: bool) -> Action {
         let left = self.blocks - self.acked;
-        let count = u16::try_from(left).unwrap_or(u16::MAX).min(self.window);
-        self.sent = self.acked + u64::from(count);
+        self.sent = self.acked + left.min(u64::from(self.window));
         self.outstanding(now, resent);
-        Action::SendBlocks {
-            first: self.acked + 1,
-            count,
+        self.send_from(self.acked + 1)
+    }
+
+    /// Sends what is outstanding from `first` on.
+    fn send_from(&self, first: u64) -> Action {
+        match u16::try_from((self.sent + 1).saturating_sub(first)) {
+            Ok(count @ 1..) => Action::SendBlocks { first, count },
+            _ => Action::Wait,
         }
     }
 
@@ -201,5 +229,7 @@ pub(super) fn low_16(block: u64) -> u16 {
     u16::from_be_bytes([high, low])
 }
 
+#[cfg(test)]
+mod network;
 #[cfg(test)]
 mod tests;
