@@ -61,6 +61,7 @@ impl From<ProvisionError> for Problem {
         let text = error.to_string();
         match error {
             ProvisionError::Unmatched(_) => Self::NotFound(text),
+            ProvisionError::Unproven { .. } => Self::Forbidden(text),
             ProvisionError::Config => Self::Misconfigured(text),
             ProvisionError::Ticket | ProvisionError::Version(_) => Self::Conflict(text),
             ProvisionError::Registry(error) => error.into(),

@@ -55,7 +55,10 @@ async fn script(app: &App, local: Local, mac: MacAddr, said: &Said) -> Result<St
     let mut facts = Facts::of_query(pairs);
     // Behind a proxy it is the proxy's, which is the best that can be known.
     facts.address = facts.address.or(Some(local.peer));
-    let given = app.provisioner.given(mac, facts, labels(said)).await?;
+    let given = app
+        .provisioner
+        .given(mac, facts, labels(said), local.peer)
+        .await?;
     given
         .to_ipxe(mac, platform, &app.servers(local))
         .map_err(|error| Problem::Unavailable(error.to_string()))

@@ -7,18 +7,21 @@ use std::sync::{Arc, Mutex};
 use super::ProvisionError;
 use crate::mac::MacAddr;
 use crate::machine::Subject;
-use crate::site::{Assignment, ReadyConfig, Site};
+use crate::site::{Assignment, Proof, ReadyConfig, Site};
 
 /// Configs that are kept for machines with a script.
 const KEPT: usize = 20_000;
 
 /// The configs that scripts have named, by machine.
 #[derive(Clone, Debug, Default)]
-pub struct Issued(Arc<Mutex<HashMap<MacAddr, Arc<ReadyConfig>>>>);
+pub(super) struct Issued(Arc<Mutex<HashMap<MacAddr, Promised>>>);
+
+/// A config, and what its profile demands of who fetches it.
+pub(super) type Promised = (Arc<ReadyConfig>, Option<Proof>);
 
 impl Issued {
     /// Keeps the config that the script of `mac` names.
-    pub(super) fn keep(&self, mac: MacAddr, config: Arc<ReadyConfig>) {
+    pub(super) fn keep(&self, mac: MacAddr, config: Promised) {
         if let Ok(mut kept) = self.0.lock() {
             if kept.len() >= KEPT && !kept.contains_key(&mac) {
                 kept.clear();
@@ -27,7 +30,7 @@ impl Issued {
         }
     }
 
-    pub(super) fn of(&self, mac: MacAddr) -> Option<Arc<ReadyConfig>> {
+    pub(super) fn of(&self, mac: MacAddr) -> Option<Promised> {
         self.0.lock().ok()?.get(&mac).cloned()
     }
 }

@@ -5,7 +5,9 @@
 
 mod given;
 mod issued;
+mod shared;
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,10 +22,10 @@ use crate::machine::{
     Answer, Event, Facts, Gate, Matched, Registry, RegistryError, State, Terms, Ticket, TicketState,
 };
 use crate::matchbox::Labels;
-use crate::site::{Assignment, CurrentSite, ReadyConfig, Site, UnknownMachines};
+use crate::site::{Assignment, CurrentSite, Proof, ReadyConfig, Site, UnknownMachines};
 
 pub use given::{Given, Install};
-pub use issued::Issued;
+pub use shared::Shared;
 
 /// Why a machine is given nothing.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,14 @@ pub enum ProvisionError {
     /// The config that was asked for is not the machine's any more, and is not kept.
     #[error("the config of {0} has changed since the script that names this version")]
     Version(MacAddr),
+    /// Who asks does not show to be the machine.
+    #[error("the link does not know {mac} by the address {peer}, as its profile demands")]
+    Unproven {
+        /// The machine that was named.
+        mac: MacAddr,
+        /// Who asks.
+        peer: Ipv4Addr,
+    },
     /// The config is for the holder of another ticket.
     #[error("the ticket is not this machine's current one")]
     Ticket,
@@ -60,26 +70,28 @@ pub enum ProvisionError {
 pub struct Provisioner {
     site: CurrentSite,
     registry: Registry,
-    issued: Issued,
+    shared: Shared,
 }
 
 impl Provisioner {
-    /// For the machines that `registry` knows and `site` selects; what scripts name is kept in `issued`.
-    pub fn new(site: CurrentSite, registry: Registry, issued: Issued) -> Self {
+    /// For the machines that `registry` knows and `site` selects; what scripts name is kept in
+    /// `shared`.
+    pub fn new(site: CurrentSite, registry: Registry, shared: Shared) -> Self {
         Self {
             site,
             registry,
-            issued,
+            shared,
         }
     }
 
-    /// What `mac`, which has just said `facts` of itself, is to do. `labels` are what it said as
-    /// matchbox reads it.
+    /// What `mac`, which has just said `facts` of itself, asking from `peer`, is to do. `labels` are
+    /// what it said as matchbox reads it. Of who is not proven, nothing is believed or kept.
     pub async fn given(
         &self,
         mac: MacAddr,
         facts: Facts,
         labels: Labels,
+        peer: Ipv4Addr,
     ) -> Result<Given, ProvisionError> {
         let mut subject = self.registry.subject(mac);
         subject.facts.update(&facts);
@@ -93,6 +105,13 @@ impl Provisioner {
         // is installed boots its disk whatever has become of its config.
         let machine = self.registry.machine(mac);
         let begins = machine.is_none_or(|machine| machine.may_install());
+        let proof = assignment.and_then(|assignment| assignment.profile.proof);
+        if begins && let Err(unproven) = self.proven(proof, mac, peer) {
+            tracing::warn!("no install: {unproven}");
+            return Ok(Given::Waits(
+                "the server's link knows it by another address",
+            ));
+        }
         let ready = match assignment.filter(|_| begins) {
             Some(assignment) => Some(issued::make(&site, &assignment, &subject).await?),
             None => None,
@@ -116,7 +135,7 @@ impl Provisioner {
                     assignment.zip(ready).ok_or(ProvisionError::Moment)?;
                 let config = site.delivery(profile).of(ready.sha512);
                 let profile = profile.clone();
-                self.issued.keep(mac, ready);
+                self.shared.issued.keep(mac, (ready, profile.proof));
                 Given::Install(Box::new(Install {
                     site: site.clone(),
                     profile,
@@ -139,6 +158,7 @@ impl Provisioner {
         &self,
         mac: MacAddr,
         version: Option<&str>,
+        peer: Ipv4Addr,
     ) -> Result<Arc<ReadyConfig>, ProvisionError> {
         let installs = matches!(
             self.registry.state(mac),
@@ -147,14 +167,16 @@ impl Provisioner {
         let is_it = |ready: &Arc<ReadyConfig>| {
             version.is_none_or(|version| version == config_version(ready.sha512))
         };
-        let issued = self.issued.of(mac).filter(|_| installs);
-        if let Some(issued) = issued.filter(&is_it) {
+        let issued = self.shared.issued.of(mac).filter(|_| installs);
+        if let Some((issued, proof)) = issued.filter(|(issued, _)| is_it(issued)) {
+            self.proven(proof, mac, peer)?;
             return Ok(issued);
         }
         let (site, subject) = (self.site.get(), self.registry.subject(mac));
         let assignment = site
             .assign(&subject)
             .ok_or(ProvisionError::Unmatched(mac))?;
+        self.proven(assignment.profile.proof, mac, peer)?;
         let ready = issued::make(&site, &assignment, &subject).await?;
         match is_it(&ready) {
             true => Ok(ready),
@@ -168,19 +190,32 @@ impl Provisioner {
         &self,
         mac: MacAddr,
         ticket: Option<Ticket>,
+        peer: Ipv4Addr,
     ) -> Result<Vec<u8>, ProvisionError> {
         let current = self.registry.machine(mac).map(|machine| machine.ticket);
         if !matches!((&current, ticket), (Some(TicketState::Issued { ticket }), Some(given)) if *ticket == given)
         {
             return Err(ProvisionError::Ticket);
         }
-        let ready = self.config(mac, None).await?;
+        let ready = self.config(mac, None, peer).await?;
         let bytes = archive(&ready.config).map_err(|error| {
             tracing::error!(%mac, error = &*error, "no initrd for a machine");
             ProvisionError::Config
         })?;
         self.served(mac, &ready);
         Ok(bytes)
+    }
+
+    fn proven(
+        &self,
+        proof: Option<Proof>,
+        mac: MacAddr,
+        peer: Ipv4Addr,
+    ) -> Result<(), ProvisionError> {
+        match self.shared.is_proven(proof, mac, peer) {
+            true => Ok(()),
+            false => Err(ProvisionError::Unproven { mac, peer }),
+        }
     }
 
     /// The media's file of this name, or that of a mirrored build.

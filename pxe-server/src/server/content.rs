@@ -16,14 +16,14 @@ use crate::http::{
 use crate::limit::Limiter;
 use crate::machine::Registry;
 use crate::matchbox::Book;
-use crate::provision::{Issued, Provisioner};
+use crate::provision::{Provisioner, Shared};
 use crate::site::{CurrentSite, FirstStages, Watch};
 use crate::trace::Recorder;
 
 /// What is served, opened.
 #[derive(Debug)]
 pub(super) enum Content {
-    Site(CurrentSite, Issued, Box<Watch>, Signatures),
+    Site(CurrentSite, Shared, Box<Watch>, Signatures),
     Matchbox(MatchboxData),
 }
 
@@ -41,7 +41,7 @@ impl Content {
                     tracing::warn!("{warning}");
                 }
                 let watch = Box::new(watch);
-                Ok(Self::Site(site, Issued::default(), watch, signatures))
+                Ok(Self::Site(site, Shared::open(), watch, signatures))
             }
             Source::Matchbox(dir) => {
                 let book = Book::open(dir).map_err(|source| ServeError::Matchbox {
@@ -105,9 +105,9 @@ impl Content {
     /// Who decides what machines are given, where that is not matchbox's data alone.
     pub(super) fn provisioner(&self, registry: &Registry) -> Option<Provisioner> {
         match self {
-            Self::Site(site, issued, ..) => {
+            Self::Site(site, shared, ..) => {
                 let (site, registry) = (site.clone(), registry.clone());
-                Some(Provisioner::new(site, registry, issued.clone()))
+                Some(Provisioner::new(site, registry, shared.clone()))
             }
             Self::Matchbox(_) => None,
         }
@@ -133,7 +133,7 @@ impl Content {
             told,
         };
         match self {
-            Self::Site(site, issued, watch, signatures) => {
+            Self::Site(site, shared, watch, signatures) => {
                 tasks.spawn(watch_site(*watch));
                 tasks.spawn(watch_builds(site.clone(), registry.clone()));
                 let app = Arc::new(App {
@@ -145,7 +145,7 @@ impl Content {
                     state: settings.state.clone(),
                     tokens: TokenBook::new(&settings.state),
                     followers: Followers::default(),
-                    provisioner: Provisioner::new(site.clone(), registry.clone(), issued),
+                    provisioner: Provisioner::new(site.clone(), registry.clone(), shared),
                     site,
                     registry: registry.clone(),
                     leases,

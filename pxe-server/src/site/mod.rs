@@ -113,12 +113,23 @@ pub struct Profile {
     /// How machines get it, if the profile says so.
     #[serde(default)]
     pub config_delivery: Option<Delivery>,
+    /// What shows that a machine is the one that it names, before it gets anything of its own.
+    #[serde(default)]
+    pub proof: Option<Proof>,
     /// Values for the template.
     #[serde(default)]
     pub metadata: Metadata,
     /// In which waves a new version gets to its machines; none installs whoever asks.
     #[serde(default)]
     pub rollout: Option<Policy>,
+}
+
+/// What shows that a machine is the one that it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proof {
+    /// The server's own link: the address that asks belongs to the MAC address that is named.
+    Link,
 }
 
 /// How machines get their config.

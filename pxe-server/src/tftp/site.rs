@@ -102,13 +102,15 @@ impl BootFiles {
                 let said = std::iter::once(("mac", mac.to_string()))
                     .chain(pairs.map(|(name, value)| (name, value.to_owned())));
                 let said: Vec<_> = said.map(|(name, value)| (name.to_owned(), value)).collect();
-                let given = provisioner.given(mac, facts, labels(&said)).await?;
+                let given = provisioner
+                    .given(mac, facts, labels(&said), asker.peer)
+                    .await?;
                 let script = given.to_grub(mac, &self.servers(asker));
                 let script = script.map_err(ProvisionError::from)?;
                 Ok(Content::Bytes(script.into_bytes()))
             }
             Asked::ConfigInitrd(mac, ticket) => {
-                let bytes = provisioner.config_initrd(mac, ticket).await?;
+                let bytes = provisioner.config_initrd(mac, ticket, asker.peer).await?;
                 Ok(Content::Bytes(bytes))
             }
         }

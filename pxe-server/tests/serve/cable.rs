@@ -105,7 +105,7 @@ impl Cable {
             .map(Result::unwrap)
             .find(|line| line.contains("ready: "));
         let ready = ready.expect("the server is ready");
-        assert!(ready.contains("ready: DHCP 67 and 4011"), "{ready}");
+        assert!(ready.contains("DHCP 67 and 4011"), "{ready}");
         let log = std::thread::spawn(move || lines.map_while(Result::ok).collect());
         let log = Some(log);
         Serving { child, log }

@@ -51,6 +51,8 @@ mod pcap;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod proof;
+#[cfg(test)]
 mod quorum;
 #[cfg(test)]
 mod rollouts;

@@ -51,6 +51,7 @@ pub(in crate::boot) fn profile(image: InstallImage) -> Profile {
         kargs: vec!["console=ttyS0".into()],
         ignition: "worker.ign".into(),
         config_delivery: Some(Delivery::Url),
+        proof: None,
         metadata: Metadata::new(),
         rollout: None,
     }

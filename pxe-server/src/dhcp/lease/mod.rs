@@ -13,7 +13,6 @@ mod clock;
 mod decide;
 mod keeper;
 mod ledger;
-mod neighbours;
 mod probe;
 mod request;
 mod room;

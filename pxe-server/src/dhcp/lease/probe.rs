@@ -13,8 +13,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::oneshot;
 
-use super::neighbours::Neighbours;
 use crate::mac::MacAddr;
+use crate::net::Neighbours;
 
 /// How long an answer is waited for.
 const WAIT: Duration = Duration::from_millis(500);

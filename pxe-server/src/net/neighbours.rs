@@ -1,6 +1,6 @@
-//! Who is on the server's own links though it answers no echo: before the kernel sends an echo there
-//! it asks by ARP (RFC 826) who has the address, and `/proc/net/arp` says whom it found. Addresses
-//! behind relays are never in there. Sends nothing itself.
+//! Who has an address on the server's own links: before the kernel sends anything there it asks by
+//! ARP (RFC 826), and `/proc/net/arp` says whom it found. Addresses behind relays and routers are
+//! never in there. Sends nothing itself.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -16,15 +16,15 @@ const COMPLETE: u32 = 2;
 
 /// The table of this network namespace.
 #[derive(Debug)]
-pub(super) struct Neighbours(Mutex<File>);
+pub(crate) struct Neighbours(Mutex<File>);
 
 impl Neighbours {
-    pub(super) fn open() -> io::Result<Self> {
+    pub(crate) fn open() -> io::Result<Self> {
         Ok(Self(Mutex::new(File::open(TABLE)?)))
     }
 
     /// Who has `address`, as far as the kernel has found out.
-    pub(super) fn holder_of(&self, address: Ipv4Addr) -> Option<MacAddr> {
+    pub(crate) fn holder_of(&self, address: Ipv4Addr) -> Option<MacAddr> {
         let mut text = String::new();
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let read = file
