@@ -1,5 +1,5 @@
-//! Small requests on many connections, each of which has one under way at any time; two threads
-//! share them by poll(2), so that the client takes little of the machine.
+//! Small requests on many connections: each has one under way at any time, and two threads share
+//! them by poll(2), so that the client takes little of the machine; or they come at a given pace.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -72,7 +72,7 @@ pub(crate) fn run(
         most: usize::MAX,
         until: Instant::now() + span,
     };
-    measure(server, &work, connections)
+    crowd(server, &work, connections)
 }
 
 /// Asks for each of `paths` once.
@@ -89,15 +89,52 @@ pub(crate) fn once(
         most: paths.len(),
         until: Instant::now() + Duration::from_secs(600),
     };
-    measure(server, &work, connections)
+    crowd(server, &work, connections)
 }
 
-fn measure(server: &Server, work: &Work<'_>, connections: usize) -> Result<Figures> {
+/// Asks for each of `paths` once, `rate` of them a second; an answer's time counts from when it was
+/// due to be asked for.
+pub(crate) fn at_pace(
+    server: &Server,
+    paths: &[String],
+    expected: &[Vec<u8>],
+    connections: usize,
+    rate: u32,
+) -> Result<Figures> {
+    let work = Work {
+        paths,
+        expected,
+        next: AtomicUsize::new(0),
+        most: paths.len(),
+        until: Instant::now() + Duration::from_secs(600),
+    };
+    let (every, start) = (Duration::from_secs(1) / rate, Instant::now());
+    measure(server, connections, || {
+        let (mut client, mut times) = (Client::connect(server)?, Vec::new());
+        while let Some(number) = work.take() {
+            let due = start + every * u32::try_from(number)?;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            client.ask(&work, number)?;
+            while !client.read(&work)? {}
+            times.push(due.elapsed());
+        }
+        Ok(times)
+    })
+}
+
+fn crowd(server: &Server, work: &Work<'_>, connections: usize) -> Result<Figures> {
+    measure(server, THREADS, || ask(server, work, connections / THREADS))
+}
+
+/// Runs `ask` on so many threads.
+fn measure(
+    server: &Server,
+    threads: usize,
+    ask: impl Fn() -> Result<Vec<Duration>> + Sync,
+) -> Result<Figures> {
     let (cpu, began) = (server.cpu()?, Instant::now());
     let mut times = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS)
-            .map(|_| scope.spawn(|| ask(server, work, connections / THREADS)))
-            .collect();
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(&ask)).collect();
         let mut times = Vec::new();
         for thread in threads {
             let asked = thread
@@ -137,17 +174,31 @@ struct Client {
 }
 
 impl Client {
-    fn ask(&mut self, work: &Work<'_>) -> Result<bool> {
-        let Some(number) = work.take() else {
-            return Ok(false);
-        };
+    fn connect(server: &Server) -> Result<Self> {
+        let stream = TcpStream::connect(server.address)?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            number: 0,
+            began: Instant::now(),
+            answer: Vec::new(),
+        })
+    }
+
+    /// Asks for the next; whether there is one.
+    fn ask_next(&mut self, work: &Work<'_>) -> Result<bool> {
+        let number = work.take();
+        number.map_or(Ok(false), |number| self.ask(work, number).map(|()| true))
+    }
+
+    fn ask(&mut self, work: &Work<'_>, number: usize) -> Result<()> {
         let path = work.paths.get(number).context("no such path")?;
         self.number = number;
         self.answer.clear();
         self.began = Instant::now();
         let request = format!("GET {path} HTTP/1.1\r\nHost: bench\r\nAccept: */*\r\n\r\n");
         self.stream.write_all(request.as_bytes())?;
-        Ok(true)
+        Ok(())
     }
 
     /// Reads what has come; whether that is all of the answer.
@@ -174,16 +225,8 @@ impl Client {
 fn ask(server: &Server, work: &Work<'_>, connections: usize) -> Result<Vec<Duration>> {
     let mut clients = Vec::new();
     for _ in 0..connections {
-        let stream = TcpStream::connect(server.address)?;
-        stream.set_nodelay(true)?;
-        let (number, began, answer) = (0, Instant::now(), Vec::new());
-        let mut client = Client {
-            stream,
-            number,
-            began,
-            answer,
-        };
-        if client.ask(work)? {
+        let mut client = Client::connect(server)?;
+        if client.ask_next(work)? {
             clients.push(client);
         }
     }
@@ -211,7 +254,7 @@ fn ask(server: &Server, work: &Work<'_>, connections: usize) -> Result<Vec<Durat
         {
             if client.read(work)? {
                 times.push(client.began.elapsed());
-                if !client.ask(work)? {
+                if !client.ask_next(work)? {
                     over.push(place);
                 }
             }

@@ -51,7 +51,7 @@ pub(crate) fn contestants(lan: &Lan) -> Result<(Vec<Contestant>, Vec<&'static st
         ("ours", program("pxe-server")?, ours),
         ("tftpd-hpa", debian("usr/sbin/in.tftpd"), hpa),
         ("atftpd", debian("usr/sbin/atftpd"), atftpd),
-        ("tftpd-crate", crate_program(), tftpd_crate),
+        ("crate", crate_program(), tftpd_crate),
     ];
     let (mut there, mut missing) = (Vec::new(), Vec::new());
     for ((name, path, make), host) in all.into_iter().zip(10u8..) {
