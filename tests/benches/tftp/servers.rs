@@ -176,12 +176,11 @@ impl Server {
         Ok(ticks / second as f64)
     }
 
-    /// The most memory that it had at once, MiB.
+    /// The most memory that it had at once, MiB; not a number once it has died.
     pub(crate) fn memory(&self) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.service.id()))?;
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let peak = peak.and_then(|peak| peak.trim().strip_suffix("kB"));
-        let kib: f64 = peak.context("no peak of memory")?.trim().parse()?;
-        Ok(kib / 1024.0)
+        let kib = peak.and_then(|peak| peak.trim().strip_suffix("kB")?.trim().parse::<f64>().ok());
+        Ok(kib.map_or(f64::NAN, |kib| kib / 1024.0))
     }
 }

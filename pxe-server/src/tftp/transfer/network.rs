@@ -17,11 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Client {
     /// Every one, as EDK2's does.
-    AnswersAll,
+    Chatty,
     /// The first after one in order, as RFC 7440 has it.
-    AnswersGaps,
+    Exact,
     /// The first for each number that it waits for, as U-Boot's does.
-    AnswersOnce,
+    Terse,
 }
 
 struct Receiver {
@@ -39,11 +39,11 @@ impl Receiver {
             let is_new = self.answered != Some(self.received);
             self.answered = Some(self.received);
             self.in_window = 0;
-            return (is_new || matches!(self.client, Client::AnswersAll)).then_some(self.received);
+            return (is_new || matches!(self.client, Client::Chatty)).then_some(self.received);
         }
         self.received += 1;
         self.in_window += 1;
-        if matches!(self.client, Client::AnswersGaps) {
+        if matches!(self.client, Client::Exact) {
             self.answered = None;
         }
         if self.in_window < self.window && self.received < self.blocks {
@@ -134,7 +134,7 @@ fn losing(percent: u64, mut state: u64) -> impl FnMut() -> bool {
     }
 }
 
-const CLIENTS: [Client; 3] = [Client::AnswersAll, Client::AnswersGaps, Client::AnswersOnce];
+const CLIENTS: [Client; 3] = [Client::Chatty, Client::Exact, Client::Terse];
 
 #[test]
 fn one_lost_packet_does_not_double_the_transfer() {

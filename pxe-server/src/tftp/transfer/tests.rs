@@ -200,7 +200,7 @@ fn sizes_at_every_boundary_arrive_whole() {
             &[("windowsize", "7")],
         ] {
             let terms = terms(options, size);
-            let (outcome, sent) = run(size, &terms, Client::AnswersAll, || false);
+            let (outcome, sent) = run(size, &terms, Client::Chatty, || false);
             let needed = size / u64::from(terms.block_size) + 1;
             assert_eq!(
                 (outcome, sent),
