@@ -85,7 +85,8 @@ impl Provisioner {
     }
 
     /// What `mac`, which has just said `facts` of itself, asking from `peer`, is to do. `labels` are
-    /// what it said as matchbox reads it. Of who is not proven, nothing is believed or kept.
+    /// what it said as matchbox reads it. Who should be proven and is not waits for an install, and
+    /// nothing of what it said is kept.
     pub async fn given(
         &self,
         mac: MacAddr,

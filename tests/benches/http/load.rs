@@ -50,7 +50,17 @@ struct Work<'a> {
     until: Instant,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    fn each_once(paths: &'a [String], expected: &'a [Vec<u8>]) -> Self {
+        Self {
+            paths,
+            expected,
+            next: AtomicUsize::new(0),
+            most: paths.len(),
+            until: Instant::now() + Duration::from_secs(600),
+        }
+    }
+
     fn take(&self) -> Option<usize> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         (number < self.most && Instant::now() < self.until).then(|| number % self.paths.len())
@@ -82,13 +92,7 @@ pub(crate) fn once(
     expected: &[Vec<u8>],
     connections: usize,
 ) -> Result<Figures> {
-    let work = Work {
-        paths,
-        expected,
-        next: AtomicUsize::new(0),
-        most: paths.len(),
-        until: Instant::now() + Duration::from_secs(600),
-    };
+    let work = Work::each_once(paths, expected);
     crowd(server, &work, connections)
 }
 
@@ -101,13 +105,7 @@ pub(crate) fn at_pace(
     connections: usize,
     rate: u32,
 ) -> Result<Figures> {
-    let work = Work {
-        paths,
-        expected,
-        next: AtomicUsize::new(0),
-        most: paths.len(),
-        until: Instant::now() + Duration::from_secs(600),
-    };
+    let work = Work::each_once(paths, expected);
     let (every, start) = (Duration::from_secs(1) / rate, Instant::now());
     measure(server, connections, || {
         let (mut client, mut times) = (Client::connect(server)?, Vec::new());
