@@ -41,7 +41,9 @@ pub enum ProvisionError {
     #[error("the config of {0} has changed since the script that names this version")]
     Version(MacAddr),
     /// Who asks does not show to be the machine.
-    #[error("the link does not know {mac} by the address {peer}, as its profile demands")]
+    #[error(
+        "the link does not know {mac} by the address {peer}, as `proof: link` in its profile demands"
+    )]
     Unproven {
         /// The machine that was named.
         mac: MacAddr,
@@ -110,7 +112,7 @@ impl Provisioner {
         if begins && let Err(unproven) = self.proven(proof, mac, peer) {
             tracing::warn!("no install: {unproven}");
             return Ok(Given::Waits(
-                "the server's link knows it by another address",
+                "the server's link does not know it by its address",
             ));
         }
         let ready = match assignment.filter(|_| begins) {

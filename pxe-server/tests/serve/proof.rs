@@ -53,7 +53,11 @@ fn who_names_another_machine_gets_nothing_of_its() {
     let dir = site_dir();
     let profile = dir.path().join("site/profiles/worker.yaml");
     let text = std::fs::read_to_string(&profile).unwrap() + "proof: link\n";
+    let text = text.replace("worker.ign", "worker.ign.j2");
     std::fs::write(&profile, text).unwrap();
+    let template = r#"{"ignition":{"version":"3.4.0"},"storage":{"files":[{"path":"/serial",
+        "contents":{"source":"data:,{{ machine.serial | default('untold') }}"}}]}}"#;
+    std::fs::write(dir.path().join("site/configs/worker.ign.j2"), template).unwrap();
     let server = cable.serve(dir.path());
     let script = format!("ipxe?mac={MAC}&serial=stolen");
     let (grub, config) = (
@@ -64,19 +68,17 @@ fn who_names_another_machine_gets_nothing_of_its() {
     become_host(&cable, STRANGER);
     for waits in [get(&cable, &script), fetch(&cable, &grub)] {
         let waits = waits.unwrap();
-        assert!(waits.contains("knows it by another address"), "{waits}");
+        assert!(waits.contains("does not know it by its address"), "{waits}");
         assert!(!waits.contains("ticket"), "{waits}");
     }
     let refused = get(&cable, &config).unwrap_err();
     assert!(refused.contains("403 Forbidden"), "{refused}");
 
     become_host(&cable, MACHINE);
-    let own = get(&cable, &format!("ipxe?mac={MAC}&serial=own")).unwrap();
+    let own = get(&cable, &format!("ipxe?mac={MAC}")).unwrap();
     let initrd = format!("machines/{MAC}/config.img?ticket={}", ticket_in(&own));
-    assert_eq!(
-        get(&cable, &config).unwrap(),
-        r#"{"ignition":{"version":"3.4.0"}}"#
-    );
+    let given = get(&cable, &config).unwrap();
+    assert!(given.contains("data:,untold"), "believed: {given}");
     assert!(get(&cable, &initrd).unwrap().contains("070701"));
     assert!(fetch(&cable, &initrd).unwrap().contains("070701"));
 
@@ -86,7 +88,11 @@ fn who_names_another_machine_gets_nothing_of_its() {
         assert!(refused.contains("403 Forbidden"), "{refused}");
     }
     let refused = fetch(&cable, &initrd).unwrap_err();
-    assert!(refused.contains("as its profile demands"), "{refused}");
+    assert!(refused.contains("`proof: link`"), "{refused}");
+
+    become_host(&cable, MACHINE);
+    assert_eq!(get(&cable, &config).unwrap(), given);
+    assert!(get(&cable, &initrd).unwrap().contains("070701"));
 
     let log = server.kill().join("\n");
     let told = format!("no install: the link does not know {MAC} by the address 10.1.0.66");
